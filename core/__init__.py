@@ -1,0 +1,1 @@
+"""The engine: multilingual knowledge adapters, trained, fused and evaluated. Never imports Streamlit."""

@@ -1,0 +1,54 @@
+"""Everything that a name in a config can mean: one literal table, and the only place where a string becomes an object."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Item:
+    """One component.
+
+    Attributes:
+        kind: What it is: `corpus`, `sampler` or `task`.
+        key: Its name in a config.
+        title: Its name for people.
+        reference: Where it is defined.
+        target: `module:name` of the object.
+    """
+
+    kind: str
+    key: str
+    title: str
+    reference: str
+    target: str
+
+
+ITEMS: tuple[Item, ...] = (
+    Item("corpus", "cldr", "Unicode CLDR knowledge graph", "unicode.org/cldr, through Babel", "core.corpora.cldr:cached"),
+    Item("sampler", "ep", "Adapter-EP: entity alignment, phrases", "section 4, L_EP", "core.corpora.sampler:EntityPairs"),
+    Item("sampler", "tp", "Adapter-TP: triples, phrases", "section 4, L_TP", "core.corpora.sampler:TriplePairs"),
+    Item("sampler", "es", "Adapter-ES: entity alignment, sentences", "section 4, L_ES", "core.corpora.sampler:MentionPairs"),
+    Item("sampler", "ts", "Adapter-TS: triples, sentences", "section 4, L_TS", "core.corpora.sampler:TripleSentencePairs"),
+    Item("task", "kg_completion", "Knowledge-graph completion", "section 5.2.1", "core.tasks.kg_completion:KGCompletion"),
+    Item("task", "entity_alignment", "Entity alignment", "section 5.2.2", "core.tasks.entity_alignment:EntityAlignment"),
+)
+
+
+def item(kind: str, key: str) -> Item:
+    """The row of a component.
+
+    Raises:
+        KeyError: If there is none; the message lists the keys of the kind.
+    """
+    for row in ITEMS:
+        if (row.kind, row.key) == (kind, key):
+            return row
+    known = ", ".join(row.key for row in ITEMS if row.kind == kind)
+    raise KeyError(f"There is no {kind} called {key!r}. There are: {known}.")
+
+
+def resolve(kind: str, key: str) -> Any:
+    """The object of a component, imported on first use."""
+    module, name = item(kind, key).target.split(":")
+    return getattr(import_module(module), name)

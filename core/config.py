@@ -1,0 +1,364 @@
+"""The configuration of a run: one frozen tree, parsed once at the edge.
+
+Unknown keys are refused with the nearest valid name, and a bad file lists all its bad fields at once. The defaults are
+the recipe `corrected`; `recipes.yaml` holds what `paper` and `released` set differently, switch by switch, so that any
+single difference can be an ablation axis. Below a stage, plain arguments are passed, never this tree.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+Recipe = Literal["corrected", "paper", "released"]
+System = Literal["backbone", "+EP", "+TP", "+ES", "+TS", "+Large", "+Fusion"]
+Mode = Literal["zero-shot", "fine-tuned"]
+TaskName = Literal["kg_completion", "entity_alignment"]
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]+)*$")]
+Positive = Annotated[int, Field(gt=0)]
+SYSTEMS: tuple[System, ...] = get_args(System)
+ADAPTERS = ("ep", "tp", "es", "ts", "large")
+# What is active in a system's forward passes: an adapter, the fusion of four, or nothing.
+SYSTEM_PARTS: dict[System, str | None] = {
+    **{"backbone": None, "+EP": "ep", "+TP": "tp", "+ES": "es", "+TS": "ts", "+Large": "large", "+Fusion": "fusion"}
+}
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message lists every bad field."""
+
+
+class Section(BaseModel):
+    """A frozen part of the tree that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Backbone(Section):
+    """Stage 1: the pretrained encoder."""
+
+    source: str = Field("embedded", description="`embedded`, a Hugging Face hub id, or a local model folder.")
+    prefix: str = Field("", description="Text put before every text, such as `query: ` for E5 models.")
+    pooling: Literal["attended", "padded"] = Field(
+        "attended", description="Mean over a text's own tokens, or over the padded length (released code)."
+    )
+    trim_vocabulary: bool = Field(True, description="Keep only the pieces that the corpus uses while training.")
+
+
+class Corpus(Section):
+    """The knowledge integration corpus."""
+
+    name: Literal["cldr"] = Field("cldr", description="Corpus to build when `folder` is not given.")
+    folder: Path | None = Field(None, description="A corpus built before; None builds `name` in the cache.")
+    adapter_languages: tuple[LanguageCode, ...] | None = Field(
+        None, description="Languages of adapter training; None takes those of the paper's 84 that the corpus has."
+    )
+    phrase_tokens: Positive = Field(32, description="Labels are cut to this many tokens.")
+    sentence_tokens: Positive = Field(128, description="Sentences are cut to this many tokens.")
+
+
+class Sampling(Section):
+    """How training pairs are drawn (PROTOCOL section 1)."""
+
+    ep_pairs: Literal["entities", "alignments", "triples"] = Field(
+        "entities", description="EP draws entities uniformly, label pairs uniformly, or the ends of the triples in order."
+    )
+    skip_identical: bool = Field(True, description="Never pair two equal strings in EP.")
+    tp_missing_relation: Literal["english", "empty"] = Field(
+        "english", description="What stands in for a relation label that a language lacks."
+    )
+    es_anchor: Literal["mention", "sentence"] = Field("mention", description="What ES averages over.")
+    ts_anchor: Literal["masked", "last_word_kept"] = Field(
+        "masked", description="The object is masked, or deleted but for its last word (released code's off-by-one)."
+    )
+    order: Literal["distinct", "random", "consecutive"] = Field(
+        "distinct", description="Negatives: shuffled with no entity twice in a batch, independent, or in file order."
+    )
+
+
+class Objective(Section):
+    """InfoNCE (PROTOCOL section 2)."""
+
+    temperature: float = Field(0.05, gt=0, description="Divisor of the cosine similarity.")
+    directions: Literal["both", "forward"] = Field("both", description="Contrast both ways, or anchors only.")
+    mask_false_negatives: bool = Field(True, description="Leave known false negatives out of the denominator.")
+
+
+class Optimisation(Section):
+    """One training stage: budget, optimizer and schedule."""
+
+    steps: Positive | None = Field(None, description="Optimizer steps; give this or `epochs`.")
+    epochs: float | None = Field(None, gt=0, description="Passes over the training set; give this or `steps`.")
+    batch_size: int = Field(128, ge=2, description="Pairs per step; each pair is the others' negative.")
+    accumulation: Positive = Field(1, description="Batches whose gradients are summed before a step.")
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = Field(3e-3, gt=0)
+    value_learning_rate: float | None = Field(
+        None, ge=0, description="Rate of the fusion's value matrices; None is `learning_rate`."
+    )
+    weight_decay: float = Field(0.01, ge=0)
+    schedule: Literal["linear", "constant", "cosine_restarts"] = Field("linear", description="Rate after the warm-up.")
+    restarts: Positive = Field(5, description="Hard restarts of `cosine_restarts`.")
+    warmup_steps: Annotated[int, Field(ge=0)] | None = Field(None, description="None is a tenth of the steps.")
+    clip_norm: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; None does not clip.")
+    dropout: float | None = Field(0.0, ge=0, lt=1, description="Dropout while training; None keeps the backbone's.")
+    zero_gradients: Literal["every_step", "never"] = Field(
+        "every_step", description="`never` lets gradients pile up, as the released fine-tuning does."
+    )
+    updates_per_gradient: Positive = Field(
+        1, description="Optimizer updates made with each gradient; released TP and TS make two."
+    )
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give exactly one of `steps` and `epochs`")
+        return self
+
+
+class Adapters(Section):
+    """Stage 2: each adapter alone on its corpus, backbone frozen."""
+
+    reduction: float = Field(16, gt=0, description="Hidden size over bottleneck size.")
+    non_linearity: str = Field("relu", description="Activation of the bottleneck.")
+    ep: Optimisation | None = Optimisation(steps=150, batch_size=128)
+    tp: Optimisation | None = Optimisation(steps=100, batch_size=96)
+    es: Optimisation | None = Optimisation(steps=100, batch_size=96)
+    ts: Optimisation | None = Optimisation(steps=100, batch_size=96)
+    large: Optimisation | None = Optimisation(steps=100, batch_size=128, learning_rate=1e-3)
+
+    def trained(self) -> dict[str, Optimisation]:
+        """The adapters with a budget, by role."""
+        return {role: plan for role in ADAPTERS if (plan := getattr(self, role)) is not None}
+
+
+class Fusion(Section):
+    """The fusion of the four small adapters (paper, section 3)."""
+
+    identity_slot: bool = Field(True, description="The un-adapted vector competes as slot 0 (paper); released: no.")
+    regularisation: float = Field(0.0, ge=0, description="Weight of the value matrices' distance from the identity.")
+    corpus_training: Literal["none", "initialise", "discard"] = Field(
+        "none", description="Train fusion on the integration corpus first, and use it or (released) not load it."
+    )
+    corpus: Optimisation = Optimisation(steps=40, batch_size=64, learning_rate=5e-3, value_learning_rate=1e-4)
+
+
+_FUSION_TRAINING = Optimisation(steps=40, batch_size=128, learning_rate=5e-3, value_learning_rate=1e-4)
+_FINE_TUNING = Optimisation(steps=60, batch_size=64, learning_rate=1e-5)
+
+
+class Task(Section):
+    """A downstream task: languages, and its stages 3 and 4."""
+
+    train_languages: tuple[LanguageCode, ...]
+    test_languages: tuple[LanguageCode, ...] | None = Field(None, description="None tests every language of the corpus.")
+    fusion_training: Optimisation = Field(_FUSION_TRAINING, description="Stage 3.")
+    fusion_stage_trains: Literal["fusion", "everything"] = Field(
+        "fusion", description="What stage 3 updates; the released code unfreezes everything."
+    )
+    fine_tuning: Optimisation | None = Field(_FINE_TUNING, description="Stage 4, everything trainable; null skips it.")
+    checkpoint: Literal["best_validation", "last", "best_test_per_language"] = Field(
+        "best_validation", description="Which weights are reported; per-language best on the test set is what Table 11 does."
+    )
+    validations: Positive = Field(2, description="How often stage 4 is scored on the validation split.")
+
+
+class KGCompletion(Task):
+    """Knowledge-graph completion (paper, section 5.2.1)."""
+
+    train_languages: tuple[LanguageCode, ...] = ("el", "en", "es", "fr", "ja")
+
+
+class EntityAlignment(Task):
+    """Entity alignment from a source language (paper, section 5.2.2)."""
+
+    source_language: LanguageCode = "en"
+    train_languages: tuple[LanguageCode, ...] = ("de", "fr")
+
+
+class Tasks(Section):
+    """The downstream tasks; null leaves one out."""
+
+    kg_completion: KGCompletion | None = KGCompletion()
+    entity_alignment: EntityAlignment | None = EntityAlignment()
+
+    def chosen(self) -> dict[TaskName, Task]:
+        """The tasks that the run does, by name."""
+        return {name: task for name in get_args(TaskName) if (task := getattr(self, name)) is not None}
+
+
+class Evaluation(Section):
+    """What is measured on the test split, and how sure it is."""
+
+    zero_shot: tuple[System, ...] | None = Field(
+        None, description="Systems measured before fine-tuning; null takes all that the run trains."
+    )
+    fine_tuned: tuple[System, ...] | None = Field(
+        None, description="Systems taken through stages 3 and 4; null takes all that the run trains."
+    )
+    test_entities: Positive | None = Field(None, description="Test entities to query for alignment; None takes all.")
+    test_triples: Positive | None = Field(None, description="Test triples to query for completion; None takes all.")
+    candidates: Literal["all", "benchmark"] = Field(
+        "all", description="Rank among every entity with a label in the language, or those of the sampled benchmark."
+    )
+    min_queries: Positive = Field(20, description="Languages with fewer test queries are left out, and said to be.")
+    bootstrap_samples: Positive = 1000
+    confidence: float = Field(0.95, gt=0, lt=1)
+
+
+class Compute(Section):
+    """Hardware and bookkeeping; nothing here changes what is computed, only how fast and how exactly."""
+
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:0`.")
+    threads: Positive | None = Field(None, description="CPU threads; None takes every core.")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="`auto` takes bf16 where the hardware gains.")
+    packed: bool = Field(True, description="Lay many short texts in one row.")
+    row_tokens: Positive = Field(48, description="Tokens per packed row.")
+    tokens_per_pass: Positive = Field(8192, description="Tokens per forward pass of an evaluation.")
+    checkpoint_seconds: float = Field(120, gt=0, description="Seconds between checkpoints inside a stage.")
+    keep_fine_tuned: bool = Field(True, description="Keep fine-tuned weights (half precision) after measuring them.")
+
+
+class RunConfig(Section):
+    """Everything that decides a run's numbers."""
+
+    title: str = Field("", description="A name for people; it does not count into the fingerprint.")
+    recipe: Recipe = "corrected"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    backbone: Backbone = Backbone()
+    corpus: Corpus = Corpus()
+    sampling: Sampling = Sampling()
+    objective: Objective = Objective()
+    adapters: Adapters = Adapters()
+    fusion: Fusion = Fusion()
+    tasks: Tasks = Tasks()
+    evaluation: Evaluation = Evaluation()
+    compute: Compute = Compute()
+
+    def systems(self, mode: Mode) -> tuple[System, ...]:
+        """The systems measured in a mode, in the order of `SYSTEMS`.
+
+        Fusion has no zero-shot mode unless it is trained on the integration corpus first: untrained weights say nothing
+        (the paper's own limitation).
+        """
+        asked = self.evaluation.zero_shot if mode == "zero-shot" else self.evaluation.fine_tuned
+        return tuple(s for s in SYSTEMS if s in (self._available(mode) if asked is None else asked))
+
+    def _available(self, mode: Mode) -> set[System]:
+        trained = self.adapters.trained()
+        found: set[System] = {"backbone"} | {s for s, part in SYSTEM_PARTS.items() if part in trained}
+        fused = mode == "fine-tuned" or self.fusion.corpus_training == "initialise"
+        return found | ({"+Fusion"} if fused and set(ADAPTERS[:4]) <= set(trained) else set())
+
+    @model_validator(mode="after")
+    def _systems_exist(self) -> Self:
+        for mode, asked in (("zero-shot", self.evaluation.zero_shot), ("fine-tuned", self.evaluation.fine_tuned)):
+            if missing := sorted(set(asked or ()) - self._available(mode)):
+                raise ValueError(
+                    f"evaluation asks for {', '.join(missing)} in mode {mode}, but the run does not train what that needs "
+                    "(each adapter its own section under `adapters`; fusion all four; fusion zero-shot "
+                    "`fusion.corpus_training: initialise`)"
+                )
+        return self
+
+    @classmethod
+    def parse(cls, data: Any) -> Self:
+        """A config from a mapping: the recipe's values, overlaid by the mapping's.
+
+        Raises:
+            ConfigError: Naming every bad field, what it got and what is allowed.
+        """
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"A config is a mapping of sections, not {type(data).__name__}.")
+        recipe = data.get("recipe", "corrected")
+        overlay = _recipes().get(recipe, {}) if isinstance(recipe, str) else {}
+        try:
+            return cls.model_validate(_merge(_merge(cls().model_dump(mode="json"), overlay), data))
+        except ValidationError as error:
+            lines = "\n".join(f"  {line}" for line in _explain(error))
+            raise ConfigError(f"{error.error_count()} bad field(s) in the config:\n{lines}") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """A config from a YAML file.
+
+        Raises:
+            ConfigError: If the file is missing, no YAML, or has bad fields.
+        """
+        try:
+            return cls.parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        except OSError as error:
+            raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The config {path} is no YAML: {' '.join(str(error).split())}") from None
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    def to_yaml(self) -> str:
+        """The whole tree as YAML; `parse` gives the same config back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits over every field that can change a number; the title is not one."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"title"}), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def deviations(self) -> dict[str, tuple[Any, Any]]:
+        """Dotted names of the fields that differ from the recipe's preset -> (recipe's value, this value)."""
+        preset = dict(_leaves(type(self).parse({"recipe": self.recipe}).model_dump(mode="json")))
+        return {k: (preset.get(k), v) for k, v in _leaves(self.model_dump(mode="json")) if preset.get(k) != v}
+
+
+@cache
+def _recipes() -> dict[str, Any]:
+    return yaml.safe_load(Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8"))
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """`over` laid on `base`, mapping by mapping. A budget in `over` replaces the other kind of budget in `base`."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    merged = dict(base)
+    for budget, other in (("steps", "epochs"), ("epochs", "steps")):
+        if over.get(budget) is not None and other in merged and other not in over:
+            merged[other] = None
+    return merged | {key: _merge(base.get(key), value) for key, value in over.items()}
+
+
+def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            yield from _leaves(value, f"{name}.{key}" if name else key)
+    else:
+        yield name, tree
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "config"
+        if problem["type"] == "extra_forbidden":
+            *parents, key = problem["loc"]
+            names = _field_names(parents)
+            near = difflib.get_close_matches(str(key), names, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"valid names: {', '.join(names)}."
+            yield f"{where}: unknown field; {hint}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = "" if problem["type"] == "value_error" else f" (got {problem['input']!r})"
+            yield f"{where}: {message}{got}"
+
+
+def _field_names(path: list[Any]) -> list[str]:
+    """Names of the fields of the section at `path`."""
+    section: Any = RunConfig
+    for part in path:
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *get_args(annotation)]
+        section = next(o for o in options if isinstance(o, type) and issubclass(o, Section))
+    return list(section.model_fields)

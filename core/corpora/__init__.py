@@ -1,0 +1,1 @@
+"""Knowledge integration corpora: records, builders, storage on disk, and the samplers that draw training pairs."""

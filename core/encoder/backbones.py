@@ -1,0 +1,188 @@
+"""Backbones: the embedded default, a Hugging Face hub id, or a local model folder; and vocabulary trimming.
+
+Nothing is ever downloaded unless the caller allows it: a hub id that is not on this machine gives an error at once,
+with the command that fetches it.
+"""
+
+import hashlib
+import inspect
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import adapters
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
+
+from core.corpora.records import TokenBatch
+from core.encoder import embedded
+
+# Position id of a text's first token, for the architectures whose position ids and 3-D masks packing relies on.
+_FIRST_POSITION = {"bert": 0, "xlm-roberta": 2, "roberta": 2, "camembert": 2}
+_KNOWN = "embedded, bert-base-multilingual-cased, xlm-roberta-base, xlm-roberta-large, or a folder with config.json"
+
+
+class BackboneError(RuntimeError):
+    """A backbone cannot be had or cannot be read."""
+
+
+@dataclass
+class Backbone:
+    """A pretrained encoder, ready for adapters.
+
+    Attributes:
+        model: The encoder without a head; `adapters.init` has been called on it.
+        tokenizer: Its fast tokenizer; always over the whole vocabulary.
+        title: What to call it wherever it is shown.
+        digest: SHA-256 over its weight files, for provenance.
+        first_position: Position id of a text's first token, or None where texts cannot be packed.
+        kept: Original ids of the rows of a trimmed embedding matrix, sorted, or None when it is whole.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    title: str
+    digest: str
+    first_position: int | None
+    kept: np.ndarray | None = None
+
+    @property
+    def dim(self) -> int:
+        """Width of the hidden states."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def pad_id(self) -> int:
+        """Row of the embedding matrix that pads."""
+        pad = self.tokenizer.pad_token_id
+        return int(pad if self.kept is None else np.searchsorted(self.kept, pad))
+
+    def rows(self, batch: TokenBatch) -> TokenBatch:
+        """The batch with token ids as rows of this backbone's embedding matrix.
+
+        Raises:
+            BackboneError: If a text uses a piece that was trimmed away.
+        """
+        if self.kept is None:
+            return batch
+        rows = np.minimum(np.searchsorted(self.kept, batch.ids), len(self.kept) - 1)
+        if (lost := np.unique(batch.ids[self.kept[rows] != batch.ids])).size:
+            pieces = self.tokenizer.convert_ids_to_tokens(lost[:5].tolist())
+            raise BackboneError(
+                f"{lost.size} piece(s) of these texts are not in the trimmed vocabulary, such as {' '.join(pieces)}. "
+                "Load the backbone without trimming to encode texts from outside the corpus."
+            )
+        return TokenBatch(rows.astype(np.int32), batch.lengths, batch.pool_start, batch.pool_end)
+
+    def trim(self, kept: np.ndarray) -> None:
+        """Keep only the embedding rows of the pieces `kept` (sorted ids); outputs on texts of these stay the same.
+
+        The padding and unknown pieces are kept as well. The embedding matrix is most of a multilingual backbone: 82 %
+        of multilingual-e5-small.
+        """
+        special = [self.tokenizer.pad_token_id, self.tokenizer.unk_token_id]
+        self.kept = np.union1d(kept, [i for i in special if i is not None]).astype(np.int32)
+        old: nn.Embedding = self.model.get_input_embeddings()
+        weight = old.weight.detach()[torch.from_numpy(self.kept).long()].clone()
+        self.model.set_input_embeddings(nn.Embedding.from_pretrained(weight, freeze=False))
+        self.model.config.vocab_size = len(weight)
+
+
+def load_backbone(source: str, cache: Path, allow_download: bool = False) -> Backbone:
+    """Load a backbone.
+
+    Args:
+        source: `embedded`, a hub id, or a local folder.
+        cache: Folder where the embedded backbone is converted to, once.
+        allow_download: Let `transformers` fetch a hub id that is not on this machine.
+
+    Raises:
+        BackboneError: If it is not here, is damaged, or has no fast tokenizer.
+    """
+    folder = embedded_folder(cache) if source == "embedded" else _find(source, allow_download)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        options: dict[str, Any] = {"local_files_only": True, "attn_implementation": "sdpa"}
+        model_class = AutoModel._model_mapping[type(config)]
+        if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
+            options["add_pooling_layer"] = False
+        model = model_class.from_pretrained(folder, **options)
+        # transformers 4.57.6 takes any large local vocabulary for a mistral tokenizer with a broken pattern; it is none.
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, fix_mistral_regex=False)
+    except Exception as error:  # every loader has its own errors; each means that the folder cannot be read
+        reason = " ".join(str(error).split())[:300]
+        raise BackboneError(f"The backbone {source} in {folder} cannot be read: {reason}. {_remedy(source)}") from error
+    if not tokenizer.is_fast:
+        raise BackboneError(f"{source} has no fast tokenizer; spans need one. Add its tokenizer.json to {folder}.")
+    adapters.init(model)
+    title = embedded.TITLE if source == "embedded" else source
+    return Backbone(model.eval(), tokenizer, title, _digest(folder), _FIRST_POSITION.get(config.model_type))
+
+
+def embedded_folder(cache: Path) -> Path:
+    """Folder of the embedded backbone, converted on first use.
+
+    Raises:
+        BackboneError: If the package that carries it is missing or damaged.
+    """
+    folder = cache / "backbones" / f"multilingual-e5-small-q4-v{embedded.FORMAT_VERSION}"
+    if not (folder / "source.json").is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting."))
+        try:
+            embedded.convert(room)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(room, folder)
+        except embedded.EmbeddedBackboneError as error:
+            raise BackboneError(str(error)) from error
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+    return folder
+
+
+def _find(source: str, allow_download: bool) -> Path:
+    if Path(source).is_dir():
+        if not (Path(source) / "config.json").is_file():
+            raise BackboneError(f"{source} is no model folder: it has no config.json. A backbone is one of: {_KNOWN}.")
+        return Path(source)
+    if source.startswith((".", "/", "~")):
+        raise BackboneError(f"The folder {source} does not exist. A backbone is one of: {_KNOWN}.")
+    from huggingface_hub import snapshot_download
+
+    try:
+        wanted = ["*.json", "*.txt", "*.model", "*.safetensors", "pytorch_model.bin"]
+        return Path(snapshot_download(source, allow_patterns=wanted, local_files_only=not allow_download))
+    except Exception as error:  # the hub client raises a dozen types; offline and unknown names are the common ones
+        if allow_download:
+            raise BackboneError(f"{source} could not be downloaded: {' '.join(str(error).split())[:200]}") from error
+        raise BackboneError(
+            f"The backbone {source} is not on this machine and downloads are off. Fetch it once with: "
+            f"workbench backbone get {source}; or name one of: {_KNOWN}."
+        ) from None
+
+
+def _remedy(source: str) -> str:
+    if source == "embedded":
+        return "Delete that folder: it is converted again on the next start."
+    return "Copy or fetch it again."
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin"}):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def parameter_count(parameters: list[Tensor]) -> int:
+    """Number of scalars in these parameters."""
+    return sum(p.numel() for p in parameters)

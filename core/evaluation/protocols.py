@@ -1,0 +1,154 @@
+"""Protocols over stored ranks: the same run read as `strict`, `strict-raw` or `released`, with no new run.
+
+| protocol   | Hit@k      | candidates                                                  | known answers |
+| strict     | rank <= k  | every entity of the language in the benchmark               | filtered      |
+| strict-raw | rank <= k  | the same                                                    | kept          |
+| released   | rank <= k+1 (the released code compares a zero-based rank) | unique gold strings of the test split | kept |
+
+Intervals come from a bootstrap that draws entities, not queries: an entity is asked in many languages, and its queries
+are not independent.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from core.evaluation.metrics import RANKING_METRICS, realistic_rank
+
+RankSet = Literal["filtered", "raw", "released"]
+RANK_SETS: tuple[RankSet, ...] = ("filtered", "raw", "released")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How stored ranks become hits.
+
+    Attributes:
+        key: Name in results.
+        ranks: Which stored ranks it reads.
+        hit_offset: Hit@k counts ranks up to k plus this.
+        meaning: One sentence for people.
+    """
+
+    key: str
+    ranks: RankSet
+    hit_offset: int
+    meaning: str
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    p.key: p
+    for p in (
+        Protocol("strict", "filtered", 0, "one-based ranks among every entity of the language, other answers filtered"),
+        Protocol("strict-raw", "raw", 0, "one-based ranks among every entity of the language, nothing filtered"),
+        Protocol("released", "released", 1, "as the released code counts: Hit@k is Hit@(k+1) among unique gold strings"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LanguageRanks:
+    """The ranks of one system on one task in one language.
+
+    Attributes:
+        entity: Entity that each query asks about, the unit of the bootstrap, int, shape (queries,).
+        optimistic: Rank set -> one-based rank with ties resolved in favour, int, shape (queries,).
+        pessimistic: Rank set -> the same with ties resolved against.
+    """
+
+    entity: np.ndarray
+    optimistic: Mapping[RankSet, np.ndarray]
+    pessimistic: Mapping[RankSet, np.ndarray]
+
+    def values(self, protocol: Protocol) -> dict[str, np.ndarray]:
+        """Metric -> value of every query, in the metric's unit, shape (queries,)."""
+        ranks = realistic_rank(self.optimistic[protocol.ranks], self.pessimistic[protocol.ranks])
+        hits = {key: spec.per_query(ranks - protocol.hit_offset) for key, spec in RANKING_METRICS.items() if key != "MRR"}
+        return hits | {"MRR": RANKING_METRICS["MRR"].per_query(ranks)}
+
+
+def to_arrays(ranks: Mapping[str, LanguageRanks]) -> dict[str, np.ndarray]:
+    """Ranks by language as named arrays, for an `.npz` file: `de.entity`, and `de.<rank set>` of shape (2, queries)."""
+    arrays = {}
+    for language, r in ranks.items():
+        arrays[f"{language}.entity"] = r.entity.astype(np.int32)
+        for name in RANK_SETS:
+            arrays[f"{language}.{name}"] = np.stack([r.optimistic[name], r.pessimistic[name]]).astype(np.int32)
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, LanguageRanks]:
+    """The inverse of `to_arrays`."""
+    languages = [key.removesuffix(".entity") for key in arrays if key.endswith(".entity")]
+    return {
+        language: LanguageRanks(
+            arrays[f"{language}.entity"],
+            {name: arrays[f"{language}.{name}"][0] for name in RANK_SETS},
+            {name: arrays[f"{language}.{name}"][1] for name in RANK_SETS},
+        )
+        for language in languages
+    }
+
+
+def result_rows(
+    ranks: Mapping[str, LanguageRanks],
+    groups: Mapping[str, str],
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Iterable[dict[str, Any]]:
+    """Values of every metric under every protocol, per language and per group, with intervals.
+
+    Args:
+        ranks: Ranks by language.
+        groups: Language -> group of this run.
+        samples: Bootstrap samples.
+        confidence: Share of the samples inside the interval.
+        seed: Seed of the resampling; equal seeds resample equally, so systems can be compared in pairs.
+
+    Yields:
+        Rows with language (None for a group's row), group, metric, protocol, value, low, high and n (queries); a
+        group's value is the mean over its languages.
+    """
+    entities = max((int(r.entity.max(initial=0)) for r in ranks.values()), default=0) + 1
+    weights = np.random.default_rng(seed).multinomial(entities, np.full(entities, 1 / entities), size=samples)
+    tails = 100 * np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    members = {g: [lang for lang in ranks if groups[lang] == g] for g in dict.fromkeys(groups[lang] for lang in ranks)}
+    for protocol in PROTOCOLS.values():
+        values: dict[tuple[str, str], tuple[float, np.ndarray, int]] = {}
+        for language, r in ranks.items():
+            drawn = weights[:, r.entity].astype(float)
+            share = drawn / np.maximum(drawn.sum(1, keepdims=True), 1)
+            for metric, per_query in r.values(protocol).items():
+                found = values[language, metric] = float(per_query.mean()), share @ per_query, len(per_query)
+                yield _row(language, groups[language], metric, protocol, found, tails)
+        for group, languages in members.items():
+            for metric in RANKING_METRICS:
+                parts = [values[language, metric] for language in languages]
+                means, resampled, counts = zip(*parts, strict=True)
+                whole = float(np.mean(means)), np.mean(resampled, axis=0), sum(counts)
+                yield _row(None, group, metric, protocol, whole, tails)
+
+
+def _row(
+    language: str | None,
+    group: str,
+    metric: str,
+    protocol: Protocol,
+    found: tuple[float, np.ndarray, int],
+    tails: np.ndarray,
+) -> dict[str, Any]:
+    value, resampled, n = found
+    low, high = np.percentile(resampled, tails)
+    return {
+        "language": language,
+        "group": group,
+        "metric": metric,
+        "protocol": protocol.key,
+        "value": value,
+        "low": float(low),
+        "high": float(high),
+        "n": n,
+    }

@@ -1,0 +1,54 @@
+"""Stage 2: each adapter alone on its objective, the backbone frozen (paper, section 4)."""
+
+from typing import Any
+
+import torch
+
+from core import catalog
+from core.config import Optimisation, Sampling
+from core.corpora.sampler import Sampler
+from core.encoder.adapter_set import LARGE, SMALL
+from core.stages.contrastive import Stage, stage_seed, train_stage
+from core.stages.workspace import Workspace
+
+
+def train_adapter(work: Workspace, role: str, plan: Optimisation) -> None:
+    """Train the adapter `role` and keep it, or load it where an earlier attempt kept it.
+
+    Args:
+        work: The run's workspace.
+        role: `ep`, `tp`, `es`, `ts`, or `large`, which learns all four objectives at once (paper, section 5.5).
+        plan: Budget, optimizer and schedule.
+    """
+    if work.is_done(role):
+        work.adapters.load(role, work.run.checkpoint_dir(role))
+    else:
+        torch.manual_seed(stage_seed(work.config.seed, f"{role}.weights"))
+        work.adapters.add(role)
+        samplers = objective_samplers(work, SMALL if role == LARGE else (role,), role)
+        name = "the Large adapter" if role == LARGE else f"adapter {role.upper()}"
+        stage = Stage(role, f"training {name}", role, work.adapters.parameters(role), samplers, plan)
+        train_stage(work, stage)
+        work.keep(role, lambda folder: work.adapters.save(role, folder), {"steps": stage.steps})
+    work.journal.finish(role)
+
+
+def objective_samplers(work: Workspace, roles: tuple[str, ...], stage: str) -> list[Sampler]:
+    """A sampler for the objective of each role, seeded for one stage."""
+    options = sampler_options(work.config.sampling)
+    shared = (work.corpus, work.tokens, work.labels)
+    return [
+        catalog.resolve("sampler", role)(*shared, stage_seed(work.config.seed, f"{stage}.{role}"), **options[role])
+        for role in roles
+    ]
+
+
+def sampler_options(sampling: Sampling) -> dict[str, dict[str, Any]]:
+    """The switches of the recipe as arguments of each role's sampler."""
+    order = {"order": sampling.order}
+    return {
+        "ep": order | {"pairs": sampling.ep_pairs, "skip_identical": sampling.skip_identical},
+        "tp": order | {"fallback": "en" if sampling.tp_missing_relation == "english" else None},
+        "es": order | {"whole_sentence": sampling.es_anchor == "sentence"},
+        "ts": order | {"keep_last_word": sampling.ts_anchor == "last_word_kept"},
+    }

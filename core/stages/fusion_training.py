@@ -1,0 +1,80 @@
+"""Stage 3: fusion on a task's training set, backbone and adapters frozen (paper, section 4.1).
+
+`fusion.corpus_training` trains a fusion on the integration corpus first: as a start for the tasks, or, as the released
+code does, to be left unused.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core.config import TaskName
+from core.encoder.adapter_set import FUSION, SMALL
+from core.encoder.fusion import value_regularisation
+from core.encoder.weights import load_weights, save_weights
+from core.stages.adapter_training import objective_samplers
+from core.stages.contrastive import Stage, stage_seed, train_stage
+from core.stages.workspace import Workspace
+
+CORPUS_STAGE = "fusion.corpus"
+
+
+def fusion_stage(task: TaskName) -> str:
+    """Key of the fusion stage of a task."""
+    return f"fusion.{task}"
+
+
+def train_corpus_fusion(work: Workspace) -> None:
+    """Train a fusion on all four objectives and keep it, or load it where an earlier attempt kept it."""
+    if work.is_done(CORPUS_STAGE):
+        work.adapters.load_fusion(work.run.checkpoint_dir(CORPUS_STAGE))
+    else:
+        _fresh_fusion(work, CORPUS_STAGE)
+        parameters = work.adapters.parameters(FUSION)
+        samplers = objective_samplers(work, SMALL, CORPUS_STAGE)
+        title = "training fusion on the integration corpus"
+        stage = Stage(CORPUS_STAGE, title, FUSION, parameters, samplers, work.config.fusion.corpus)
+        train_stage(work, stage, _penalty(work))
+        work.keep(CORPUS_STAGE, work.adapters.save_fusion, {"steps": stage.steps})
+    work.journal.finish(CORPUS_STAGE)
+
+
+def train_task_fusion(work: Workspace, task: TaskName) -> None:
+    """Train the fusion of a task and keep it, unless an earlier attempt did; leave it loaded."""
+    key, plan = fusion_stage(task), work.config.tasks.chosen()[task]
+    everything = plan.fusion_stage_trains == "everything"
+    folder = work.run.checkpoint_dir(key)
+    work.reset()
+    if not work.is_done(key):
+        if work.config.fusion.corpus_training == "initialise":
+            work.adapters.load_fusion(work.run.checkpoint_dir(CORPUS_STAGE))
+        else:
+            _fresh_fusion(work, key)
+        parameters = work.adapters.parameters(FUSION, everything)
+        samplers = [work.tasks[task].training_pairs(stage_seed(work.config.seed, f"{key}.pairs"))]
+        title = f"training fusion for {task.replace('_', ' ')}"
+        stage = Stage(key, title, FUSION, parameters, samplers, plan.fusion_training)
+        train_stage(work, stage, _penalty(work))
+
+        def write(target: Path) -> None:
+            work.adapters.save_fusion(target)
+            if everything:
+                save_weights(work.backbone, target, parameters)
+
+        work.keep(key, write, {"steps": stage.steps})
+    work.adapters.load_fusion(folder)
+    if everything:
+        load_weights(work.backbone, folder)
+    work.journal.finish(key)
+
+
+def _fresh_fusion(work: Workspace, key: str) -> None:
+    torch.manual_seed(stage_seed(work.config.seed, f"{key}.weights"))
+    work.adapters.add_fusion(work.config.fusion.identity_slot)
+
+
+def _penalty(work: Workspace) -> Callable[[], Tensor] | None:
+    weight = work.config.fusion.regularisation
+    return (lambda: weight * value_regularisation(work.backbone.model)) if weight else None
