@@ -25,13 +25,29 @@ class Item:
 
 
 ITEMS: tuple[Item, ...] = (
-    Item("corpus", "cldr", "Unicode CLDR knowledge graph", "unicode.org/cldr, through Babel", "core.corpora.cldr:cached"),
-    Item("sampler", "ep", "Adapter-EP: entity alignment, phrases", "section 4, L_EP", "core.corpora.sampler:EntityPairs"),
+    Item(
+        "corpus", "cldr", "Unicode CLDR knowledge graph", "unicode.org/cldr, through Babel", "core.corpora.cldr:cached"
+    ),
+    Item(
+        "sampler", "ep", "Adapter-EP: entity alignment, phrases", "section 4, L_EP", "core.corpora.sampler:EntityPairs"
+    ),
     Item("sampler", "tp", "Adapter-TP: triples, phrases", "section 4, L_TP", "core.corpora.sampler:TriplePairs"),
-    Item("sampler", "es", "Adapter-ES: entity alignment, sentences", "section 4, L_ES", "core.corpora.sampler:MentionPairs"),
-    Item("sampler", "ts", "Adapter-TS: triples, sentences", "section 4, L_TS", "core.corpora.sampler:TripleSentencePairs"),
-    Item("task", "kg_completion", "Knowledge-graph completion", "section 5.2.1", "core.tasks.kg_completion:KGCompletion"),
-    Item("task", "entity_alignment", "Entity alignment", "section 5.2.2", "core.tasks.entity_alignment:EntityAlignment"),
+    Item(
+        "sampler",
+        "es",
+        "Adapter-ES: entity alignment, sentences",
+        "section 4, L_ES",
+        "core.corpora.sampler:MentionPairs",
+    ),
+    Item(
+        "sampler", "ts", "Adapter-TS: triples, sentences", "section 4, L_TS", "core.corpora.sampler:TripleSentencePairs"
+    ),
+    Item(
+        "task", "kg_completion", "Knowledge-graph completion", "section 5.2.1", "core.tasks.kg_completion:KGCompletion"
+    ),
+    Item(
+        "task", "entity_alignment", "Entity alignment", "section 5.2.2", "core.tasks.entity_alignment:EntityAlignment"
+    ),
 )
 
 

@@ -1,20 +1,16 @@
-"""The configuration of a run: one frozen tree, parsed once at the edge.
+"""The configuration of a run: one frozen tree, parsed once at the edge (`core.recipes` reads files into it).
 
-Unknown keys are refused with the nearest valid name, and a bad file lists all its bad fields at once. The defaults are
-the recipe `corrected`; `recipes.yaml` holds what `paper` and `released` set differently, switch by switch, so that any
-single difference can be an ablation axis. Below a stage, plain arguments are passed, never this tree.
+The defaults are the recipe `corrected`. Every switch of PROTOCOL section 1 is a field of its own, so that any single
+difference between recipes can be an ablation axis. Below a stage, plain arguments are passed, never this tree.
 """
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Recipe = Literal["corrected", "paper", "released"]
 System = Literal["backbone", "+EP", "+TP", "+ES", "+TS", "+Large", "+Fusion"]
@@ -28,10 +24,6 @@ ADAPTERS = ("ep", "tp", "es", "ts", "large")
 SYSTEM_PARTS: dict[System, str | None] = {
     **{"backbone": None, "+EP": "ep", "+TP": "tp", "+ES": "es", "+TS": "ts", "+Large": "large", "+Fusion": "fusion"}
 }
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message lists every bad field."""
 
 
 class Section(BaseModel):
@@ -67,7 +59,8 @@ class Sampling(Section):
     """How training pairs are drawn (PROTOCOL section 1)."""
 
     ep_pairs: Literal["entities", "alignments", "triples"] = Field(
-        "entities", description="EP draws entities uniformly, label pairs uniformly, or the ends of the triples in order."
+        "entities",
+        description="EP draws entities uniformly, label pairs uniformly, or the ends of the triples in order.",
     )
     skip_identical: bool = Field(True, description="Never pair two equal strings in EP.")
     tp_missing_relation: Literal["english", "empty"] = Field(
@@ -157,16 +150,22 @@ class Task(Section):
     """A downstream task: languages, and its stages 3 and 4."""
 
     train_languages: tuple[LanguageCode, ...]
-    test_languages: tuple[LanguageCode, ...] | None = Field(None, description="None tests every language of the corpus.")
+    test_languages: tuple[LanguageCode, ...] | None = Field(
+        None, description="None tests every language of the corpus."
+    )
     fusion_training: Optimisation = Field(_FUSION_TRAINING, description="Stage 3.")
     fusion_stage_trains: Literal["fusion", "everything"] = Field(
         "fusion", description="What stage 3 updates; the released code unfreezes everything."
     )
     fine_tuning: Optimisation | None = Field(_FINE_TUNING, description="Stage 4, everything trainable; null skips it.")
     checkpoint: Literal["best_validation", "last", "best_test_per_language"] = Field(
-        "best_validation", description="Which weights are reported; per-language best on the test set is what Table 11 does."
+        "best_validation",
+        description="Which weights are reported; per-language best on the test set is what Table 11 does.",
     )
     validations: Positive = Field(2, description="How often stage 4 is scored on the validation split.")
+    validation_queries: Positive | None = Field(
+        64, description="Validation queries per training language, spread over the split; None takes all."
+    )
 
 
 class KGCompletion(Task):
@@ -217,7 +216,9 @@ class Compute(Section):
 
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:0`.")
     threads: Positive | None = Field(None, description="CPU threads; None takes every core.")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="`auto` takes bf16 where the hardware gains.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="`auto` takes bf16 where the hardware gains."
+    )
     packed: bool = Field(True, description="Lay many short texts in one row.")
     row_tokens: Positive = Field(48, description="Tokens per packed row.")
     tokens_per_pass: Positive = Field(8192, description="Tokens per forward pass of an evaluation.")
@@ -267,98 +268,11 @@ class RunConfig(Section):
                 )
         return self
 
-    @classmethod
-    def parse(cls, data: Any) -> Self:
-        """A config from a mapping: the recipe's values, overlaid by the mapping's.
-
-        Raises:
-            ConfigError: Naming every bad field, what it got and what is allowed.
-        """
-        if not isinstance(data, Mapping):
-            raise ConfigError(f"A config is a mapping of sections, not {type(data).__name__}.")
-        recipe = data.get("recipe", "corrected")
-        overlay = _recipes().get(recipe, {}) if isinstance(recipe, str) else {}
-        try:
-            return cls.model_validate(_merge(_merge(cls().model_dump(mode="json"), overlay), data))
-        except ValidationError as error:
-            lines = "\n".join(f"  {line}" for line in _explain(error))
-            raise ConfigError(f"{error.error_count()} bad field(s) in the config:\n{lines}") from None
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """A config from a YAML file.
-
-        Raises:
-            ConfigError: If the file is missing, no YAML, or has bad fields.
-        """
-        try:
-            return cls.parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except OSError as error:
-            raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The config {path} is no YAML: {' '.join(str(error).split())}") from None
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
-
     def to_yaml(self) -> str:
-        """The whole tree as YAML; `parse` gives the same config back."""
+        """The whole tree as YAML; `core.recipes.parse` gives the same config back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def fingerprint(self) -> str:
         """12 hexadecimal digits over every field that can change a number; the title is not one."""
         text = json.dumps(self.model_dump(mode="json", exclude={"title"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    def deviations(self) -> dict[str, tuple[Any, Any]]:
-        """Dotted names of the fields that differ from the recipe's preset -> (recipe's value, this value)."""
-        preset = dict(_leaves(type(self).parse({"recipe": self.recipe}).model_dump(mode="json")))
-        return {k: (preset.get(k), v) for k, v in _leaves(self.model_dump(mode="json")) if preset.get(k) != v}
-
-
-@cache
-def _recipes() -> dict[str, Any]:
-    return yaml.safe_load(Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8"))
-
-
-def _merge(base: Any, over: Any) -> Any:
-    """`over` laid on `base`, mapping by mapping. A budget in `over` replaces the other kind of budget in `base`."""
-    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
-        return over
-    merged = dict(base)
-    for budget, other in (("steps", "epochs"), ("epochs", "steps")):
-        if over.get(budget) is not None and other in merged and other not in over:
-            merged[other] = None
-    return merged | {key: _merge(base.get(key), value) for key, value in over.items()}
-
-
-def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, Mapping) and tree:
-        for key, value in tree.items():
-            yield from _leaves(value, f"{name}.{key}" if name else key)
-    else:
-        yield name, tree
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "config"
-        if problem["type"] == "extra_forbidden":
-            *parents, key = problem["loc"]
-            names = _field_names(parents)
-            near = difflib.get_close_matches(str(key), names, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"valid names: {', '.join(names)}."
-            yield f"{where}: unknown field; {hint}"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            got = "" if problem["type"] == "value_error" else f" (got {problem['input']!r})"
-            yield f"{where}: {message}{got}"
-
-
-def _field_names(path: list[Any]) -> list[str]:
-    """Names of the fields of the section at `path`."""
-    section: Any = RunConfig
-    for part in path:
-        annotation = section.model_fields[part].annotation
-        options = [annotation, *get_args(annotation)]
-        section = next(o for o in options if isinstance(o, type) and issubclass(o, Section))
-    return list(section.model_fields)

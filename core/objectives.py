@@ -36,9 +36,7 @@ def info_nce(anchor: Tensor, positive: Tensor, temperature: float, ignore: Tenso
     return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
-def symmetric_info_nce(
-    anchor: Tensor, positive: Tensor, temperature: float, ignore: Tensor | None = None
-) -> Tensor:
+def symmetric_info_nce(anchor: Tensor, positive: Tensor, temperature: float, ignore: Tensor | None = None) -> Tensor:
     """Mean of `info_nce` in both directions; `ignore` is transposed for the second. Shapes as there."""
     backward = None if ignore is None else ignore.T
     forward_loss = info_nce(anchor, positive, temperature, ignore)

@@ -60,7 +60,9 @@ def build(
         ValueError: If a language is not in CLDR, or the shares leave no training entity.
     """
     if not (valid_share > 0 and test_share > 0 and valid_share + test_share < 1):
-        raise ValueError(f"valid_share {valid_share} and test_share {test_share} must be positive and sum to less than 1.")
+        raise ValueError(
+            f"valid_share {valid_share} and test_share {test_share} must be positive and sum to less than 1."
+        )
     labels = _labels(_checked(languages))
     splits = _splits(labels, valid_share, test_share)
     facts = [f for f in _facts() if f[0] in splits and f[2] in splits]
@@ -166,7 +168,9 @@ def _facts() -> Iterator[tuple[str, str, str]]:
                 yield f"city/{zone}", "continent", f"territory/{continent}"
                 continents[territory].add(continent)
     for territory, found in continents.items():
-        if len(found) == 1:  # a territory whose zones lie in several areas (Russia, the United States) has no single one
+        if (
+            len(found) == 1
+        ):  # a territory whose zones lie in several areas (Russia, the United States) has no single one
             yield f"territory/{territory}", "continent", f"territory/{found.pop()}"
     for tag, likely in get_global("likely_subtags").items():
         if "_" not in tag and tag != "und":

@@ -225,7 +225,9 @@ class KnownFacts:
 
     def __init__(self, corpus: Corpus) -> None:
         self.rows = corpus.rows_of("triples", "train")
-        self.subject, self.relation, self.object = (corpus.column("triples", c) for c in ("subject", "relation", "object"))
+        self.subject, self.relation, self.object = (
+            corpus.column("triples", c) for c in ("subject", "relation", "object")
+        )
         self._entities = corpus.info.counts["entities"]
         self._keys = np.unique(self._key(self.rows)[:, None] * self._entities + self.object[self.rows, None])
 
@@ -277,9 +279,7 @@ class TriplePairs(_Streamed):
         relation = self.relation_label[facts.relation[triples], language]
         anchors = self.tokens.join(self.tokens.text("labels", subject), self.tokens.text("relation_labels", relation))
         positives = self.tokens.join(self.tokens.text("labels", object_))
-        return PairBatch(
-            anchors, positives, facts.object[triples], self.labels.string[object_], facts.matrix(triples)
-        )
+        return PairBatch(anchors, positives, facts.object[triples], self.labels.string[object_], facts.matrix(triples))
 
 
 def relation_label_rows(corpus: Corpus, languages: list[str], fallback: str | None) -> np.ndarray:

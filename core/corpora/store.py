@@ -38,9 +38,7 @@ _SCHEMAS: dict[str, pa.Schema] = {
     "mention_sentences": pa.schema(
         {"entity": _ROW, "language": _TEXT, "text": _TEXT, "start": _ROW, "end": _ROW, "split": _SPLIT}
     ),
-    "triple_sentences": pa.schema(
-        {"triple": _ROW, "language": _TEXT, "text": _TEXT, "start": _ROW, "end": _ROW}
-    ),
+    "triple_sentences": pa.schema({"triple": _ROW, "language": _TEXT, "text": _TEXT, "start": _ROW, "end": _ROW}),
 }
 _Record = TypeVar("_Record")
 _Key = TypeVar("_Key", bound=Hashable)
@@ -161,7 +159,9 @@ class CorpusWriter:
     def _write(self, table: str, rows: list[tuple]) -> None:
         if rows:
             schema = _SCHEMAS[table]
-            columns = [pa.array(column, type) for column, type in zip(zip(*rows, strict=True), schema.types, strict=True)]
+            columns = [
+                pa.array(column, type) for column, type in zip(zip(*rows, strict=True), schema.types, strict=True)
+            ]
             batch = pa.record_batch(columns, schema=schema)
             self._writers[table].write_batch(batch)
             self._digests[table].update(batch.serialize())
@@ -173,7 +173,9 @@ class CorpusWriter:
         parts = "".join(f"{table}:{digest.hexdigest()}\n" for table, digest in self._digests.items())
         fingerprint = hashlib.sha256(parts.encode()).hexdigest()
         info = CorpusInfo(**self._about, counts=self._rows, fingerprint=fingerprint)
-        (self._room / _MANIFEST).write_text(json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (self._room / _MANIFEST).write_text(
+            json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         if self.target.exists():
             if not (self.target / _MANIFEST).is_file() and any(self.target.iterdir()):
                 raise CorpusError(f"{self.target} exists and is no corpus: not replaced. Name another folder.")
@@ -232,11 +234,15 @@ class Corpus:
         except (json.JSONDecodeError, TypeError) as error:
             raise CorpusError(f"{manifest} cannot be read ({error}). Build the corpus again.") from error
         if info.format_version != FORMAT_VERSION:
-            raise CorpusError(f"{path} has format {info.format_version}, this version reads {FORMAT_VERSION}: build it again.")
+            raise CorpusError(
+                f"{path} has format {info.format_version}, this version reads {FORMAT_VERSION}: build it again."
+            )
         if not info.counts.get("labels"):
             raise CorpusError(f"The corpus in {path} is empty: it has no labels. Build it again.")
         if missing := [t for t in _SCHEMAS if not (path / f"{t}.parquet").is_file()]:
-            raise CorpusError(f"The corpus in {path} lacks {', '.join(f'{t}.parquet' for t in missing)}. Build it again.")
+            raise CorpusError(
+                f"The corpus in {path} lacks {', '.join(f'{t}.parquet' for t in missing)}. Build it again."
+            )
         return cls(path, info)
 
     def table(self, name: str) -> pa.Table:
@@ -250,7 +256,9 @@ class Corpus:
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{self.path / name}.parquet is damaged ({error}). Build the corpus again.") from error
         if len(table) != self.info.counts[name]:
-            raise CorpusError(f"{self.path / name}.parquet has {len(table)} rows, not {self.info.counts[name]}. Build it again.")
+            raise CorpusError(
+                f"{self.path / name}.parquet has {len(table)} rows, not {self.info.counts[name]}. Build it again."
+            )
         return table
 
     @cached_property

@@ -94,7 +94,9 @@ class TokenStore:
     def used_ids(self) -> np.ndarray:
         """Every token id that the corpus uses, special tokens included, sorted: what a trimmed vocabulary must keep."""
         special = [*self.special.prefix, *self.special.suffix, self.special.mask]
-        return np.unique(np.concatenate([np.unique(ids) for ids in self._ids.values()] + [np.asarray(special, np.int32)]))
+        return np.unique(
+            np.concatenate([np.unique(ids) for ids in self._ids.values()] + [np.asarray(special, np.int32)])
+        )
 
     def text(self, table: str, rows: np.ndarray) -> Pieces:
         """The texts `rows` of a table, without special tokens; row -1 is the empty text."""
@@ -158,7 +160,9 @@ def _tokenise(
         ids, lengths, spans = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros((0, 3), np.int32)]
         for at in range(0, len(texts), _CHUNK):
             chunk = texts[at : at + _CHUNK].to_pylist()
-            encodings = tokenizer.backend_tokenizer.encode_batch(chunk, add_special_tokens=False)
+            backend = tokenizer.backend_tokenizer
+            encode = backend.encode_batch if table in _SENTENCES else backend.encode_batch_fast  # without offsets
+            encodings = encode(chunk, add_special_tokens=False)
             ids.append(np.concatenate([np.asarray(e.ids[:limit], np.int32) for e in encodings]))
             lengths.append(np.asarray([min(len(e.ids), limit) for e in encodings], np.int64))
             if table in _SENTENCES:

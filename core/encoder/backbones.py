@@ -25,6 +25,7 @@ from core.encoder import embedded
 
 # Position id of a text's first token, for the architectures whose position ids and 3-D masks packing relies on.
 _FIRST_POSITION = {"bert": 0, "xlm-roberta": 2, "roberta": 2, "camembert": 2}
+_PIECES = "pieces.npy"  # original ids of the rows of a trimmed embedding matrix
 _KNOWN = "embedded, bert-base-multilingual-cased, xlm-roberta-base, xlm-roberta-large, or a folder with config.json"
 
 
@@ -87,9 +88,11 @@ class Backbone:
         of multilingual-e5-small.
         """
         special = [self.tokenizer.pad_token_id, self.tokenizer.unk_token_id]
-        self.kept = np.union1d(kept, [i for i in special if i is not None]).astype(np.int32)
+        kept = np.union1d(kept, [i for i in special if i is not None]).astype(np.int32)
+        rows = self.rows(TokenBatch.whole(kept, np.asarray([len(kept)], np.int32))).ids
         old: nn.Embedding = self.model.get_input_embeddings()
-        weight = old.weight.detach()[torch.from_numpy(self.kept).long()].clone()
+        weight = old.weight.detach()[torch.from_numpy(rows).long()].clone()
+        self.kept = kept
         self.model.set_input_embeddings(nn.Embedding.from_pretrained(weight, freeze=False))
         self.model.config.vocab_size = len(weight)
 
@@ -124,7 +127,24 @@ def load_backbone(source: str, cache: Path, allow_download: bool = False) -> Bac
         raise BackboneError(f"{source} has no fast tokenizer; spans need one. Add its tokenizer.json to {folder}.")
     adapters.init(model)
     title = embedded.TITLE if source == "embedded" else source
-    return Backbone(model.eval(), tokenizer, title, _digest(folder), _FIRST_POSITION.get(config.model_type))
+    kept = np.load(folder / _PIECES, allow_pickle=False) if (folder / _PIECES).is_file() else None
+    return Backbone(model.eval(), tokenizer, title, _digest(folder), _FIRST_POSITION.get(config.model_type), kept)
+
+
+def save_trimmed(backbone: Backbone, folder: Path) -> None:
+    """Write a trimmed backbone as a model folder that `load_backbone` reads, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        PreTrainedModel.save_pretrained(backbone.model, room)
+        backbone.tokenizer.save_pretrained(room)
+        np.save(room / _PIECES, backbone.kept)
+        room.chmod(0o755)
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(room, folder)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def embedded_folder(cache: Path) -> Path:
@@ -177,7 +197,7 @@ def _remedy(source: str) -> str:
 
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin"}):
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin", ".npy"}):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -21,7 +21,9 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"compute.device is {name}, but torch {torch.__version__} sees no CUDA device. Use cpu or auto.")
+        raise ValueError(
+            f"compute.device is {name}, but torch {torch.__version__} sees no CUDA device. Use cpu or auto."
+        )
     return torch.device(name)
 
 

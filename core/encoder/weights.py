@@ -40,7 +40,9 @@ def load_weights(backbone: Backbone, folder: Path) -> None:
     try:
         state = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"The weights {file} cannot be read ({error}). Delete {folder} to train the stage again.") from error
+        raise WeightsError(
+            f"The weights {file} cannot be read ({error}). Delete {folder} to train the stage again."
+        ) from error
     parameters = dict(backbone.model.named_parameters())
     if foreign := sorted(set(state) - set(parameters)):
         raise WeightsError(f"{file} has weights of another model, such as {foreign[0]}.")

@@ -43,7 +43,9 @@ PROTOCOLS: dict[str, Protocol] = {
     for p in (
         Protocol("strict", "filtered", 0, "one-based ranks among every entity of the language, other answers filtered"),
         Protocol("strict-raw", "raw", 0, "one-based ranks among every entity of the language, nothing filtered"),
-        Protocol("released", "released", 1, "as the released code counts: Hit@k is Hit@(k+1) among unique gold strings"),
+        Protocol(
+            "released", "released", 1, "as the released code counts: Hit@k is Hit@(k+1) among unique gold strings"
+        ),
     )
 }
 
@@ -65,7 +67,9 @@ class LanguageRanks:
     def values(self, protocol: Protocol) -> dict[str, np.ndarray]:
         """Metric -> value of every query, in the metric's unit, shape (queries,)."""
         ranks = realistic_rank(self.optimistic[protocol.ranks], self.pessimistic[protocol.ranks])
-        hits = {key: spec.per_query(ranks - protocol.hit_offset) for key, spec in RANKING_METRICS.items() if key != "MRR"}
+        hits = {
+            key: spec.per_query(ranks - protocol.hit_offset) for key, spec in RANKING_METRICS.items() if key != "MRR"
+        }
         return hits | {"MRR": RANKING_METRICS["MRR"].per_query(ranks)}
 
 

@@ -113,7 +113,8 @@ class Choice:
 
     def _validate(self) -> float:
         task, part = self.work.tasks[self.task], SYSTEM_PARTS[self.system]
-        held_out = {lang: task.benchmark(lang, "valid") for lang in self.plan.train_languages}
+        limit = self.plan.validation_queries
+        held_out = {lang: task.benchmark(lang, "valid", limit) for lang in self.plan.train_languages}
         with self.work.adapters.active(part):
             found = evaluate(self.work.encoder, self.work.index, {k: b for k, b in held_out.items() if len(b)})
         return mean_reciprocal_rank(found.values())

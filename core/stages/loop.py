@@ -149,7 +149,9 @@ def _dropout(model: nn.Module, share: float | None) -> Iterator[None]:
     before = []
     for module in model.modules():
         for name in ("p", "dropout_prob"):
-            if isinstance(getattr(module, name, None), float) and (name == "dropout_prob" or isinstance(module, nn.Dropout)):
+            if isinstance(getattr(module, name, None), float) and (
+                name == "dropout_prob" or isinstance(module, nn.Dropout)
+            ):
                 before.append((module, name, getattr(module, name)))
                 setattr(module, name, share)
     try:
@@ -193,7 +195,9 @@ def _restore(
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a file cut short fails in many ways
-        raise TrainingError(f"The checkpoint {file} cannot be read ({type(error).__name__}). Delete it to start the stage anew.") from error
+        raise TrainingError(
+            f"The checkpoint {file} cannot be read ({type(error).__name__}). Delete it to start the stage anew."
+        ) from error
     with torch.no_grad():
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)

@@ -7,6 +7,7 @@ import pandas as pd
 from core.config import SYSTEM_PARTS, SYSTEMS, Mode, System, TaskName
 from core.evaluation.protocols import LanguageRanks, from_arrays, result_rows, to_arrays
 from core.languages import group_of
+from core.stages.loop import Stopped
 from core.stages.workspace import Workspace
 from core.tasks.retrieval import evaluate
 
@@ -27,7 +28,16 @@ def measure_zero_shot(work: Workspace, system: System) -> None:
 def test_ranks(
     work: Workspace, system: System, tasks: Iterable[TaskName], stage: str
 ) -> dict[TaskName, dict[str, LanguageRanks]]:
-    """Ranks of the test queries of some tasks with the weights as they are now, by task and language."""
+    """Ranks of the test queries of some tasks with the weights as they are now, by task and language.
+
+    Raises:
+        Stopped: If the job was asked to stop; a later attempt measures again.
+    """
+
+    def advance(done: int, total: int) -> None:
+        if work.journal.advance(stage, done / total):
+            raise Stopped
+
     wanted = {(task, lang): b for task in tasks for lang, b in work.benchmarks[task].items()}
     with work.adapters.active(SYSTEM_PARTS[system]):
         found = evaluate(
@@ -35,7 +45,7 @@ def test_ranks(
             work.index,
             wanted,
             work.config.compute.tokens_per_pass,
-            lambda done, total: work.journal.advance(stage, done / total),
+            advance,
         )
     return {task: {lang: r for (t, lang), r in found.items() if t == task} for task in tasks}
 
@@ -48,9 +58,7 @@ def results(work: Workspace) -> pd.DataFrame:
     """
     measured, rows = work.config.evaluation, []
     for task, plan in work.config.tasks.chosen().items():
-        groups = {
-            lang: group_of(lang, work.adapter_languages, plan.train_languages) for lang in work.benchmarks[task]
-        }
+        groups = {lang: group_of(lang, work.adapter_languages, plan.train_languages) for lang in work.benchmarks[task]}
         for system in SYSTEMS:
             for mode in MODES:
                 if work.run.ranks_file(task, system, mode).is_file():

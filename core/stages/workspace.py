@@ -85,7 +85,9 @@ class Workspace:
     def device_record(self) -> dict[str, Any]:
         """Where tensors lie and how they are multiplied, for provenance."""
         device, encoder = self.encoder.device, self.encoder
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+        name = (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+        )
         precision = str(encoder.precision).removeprefix("torch.")
         return {"device": str(device), "name": name, "threads": torch.get_num_threads(), "precision": precision}
 
@@ -134,9 +136,7 @@ def prepare(run: RunDir, journal: Journal) -> Workspace:
         backbone.trim(tokens.used_ids())
     backbone.model.to(device)
     precision, pool_padding = pick_precision(compute.precision, device), config.backbone.pooling == "padded"
-    encoder = TextEncoder(
-        backbone, tokens.special, device, precision, compute.packed, compute.row_tokens, pool_padding
-    )
+    encoder = TextEncoder(backbone, tokens.special, device, precision, compute.packed, compute.row_tokens, pool_padding)
     index = LabelIndex(corpus, tokens)
     tasks = _tasks(config, index)
     workspace = Workspace(
@@ -191,9 +191,7 @@ def _tasks(config: RunConfig, index: LabelIndex) -> dict[TaskName, Any]:
     measured, tasks = config.evaluation, {}
     if completion := config.tasks.kg_completion:
         make = catalog.resolve("task", "kg_completion")
-        tasks["kg_completion"] = make(
-            index, completion.train_languages, measured.test_triples, measured.candidates
-        )
+        tasks["kg_completion"] = make(index, completion.train_languages, measured.test_triples, measured.candidates)
     if alignment := config.tasks.entity_alignment:
         make = catalog.resolve("task", "entity_alignment")
         languages = (alignment.source_language, alignment.train_languages)

@@ -47,25 +47,26 @@ class EntityAlignment:
         """Every language that can be asked for."""
         return [language for language in self.index.corpus.languages if language != self.source_language]
 
-    def benchmark(self, language: str, split: Split = "test") -> Benchmark:
-        """Queries and candidates of one target language."""
+    def benchmark(self, language: str, split: Split = "test", limit: int | None = None) -> Benchmark:
+        """Queries and candidates of one target language; `limit` bounds the queries of another split than the test."""
         corpus, target = self.index.corpus, self.index.rows(language)
         asked = corpus.rows_of("entities", split)
-        if split == "test" and self.test_entities is not None:
-            asked = sample(asked, self.test_entities)
+        limit = self.test_entities if split == "test" else limit
+        if limit is not None:
+            asked = sample(asked, limit)
         asked = asked[self.source[asked] >= 0]
         ranked = np.arange(len(target)) if self.candidates == "all" and split == "test" else asked
         ranked = ranked[target[ranked] >= 0]
         gold = asked[target[asked] >= 0]
-        return Benchmark(
-            gold, (("labels", self.source[gold]),), gold, self._same_label(gold), ranked, target[ranked]
-        )
+        return Benchmark(gold, (("labels", self.source[gold]),), gold, self._same_label(gold), ranked, target[ranked])
 
     def _same_label(self, entities: np.ndarray) -> tuple[np.ndarray, ...]:
         named = np.flatnonzero(self.source >= 0)
         string = self.index.exact[self.source[named]]
         order = np.argsort(string, kind="stable")
-        low, high = (np.searchsorted(string[order], self.index.exact[self.source[entities]], s) for s in ("left", "right"))
+        low, high = (
+            np.searchsorted(string[order], self.index.exact[self.source[entities]], s) for s in ("left", "right")
+        )
         groups = (named[order[a:b]] for a, b in zip(low, high, strict=True))
         return tuple(group[group != e] for group, e in zip(groups, entities, strict=True))
 

@@ -37,7 +37,9 @@ class KGCompletion:
         corpus = index.corpus
         self.index, self.train_languages = index, tuple(train_languages)
         self.test_triples, self.candidates = test_triples, candidates
-        self.subject, self.relation, self.object = (corpus.column("triples", c) for c in ("subject", "relation", "object"))
+        self.subject, self.relation, self.object = (
+            corpus.column("triples", c) for c in ("subject", "relation", "object")
+        )
         self.relation_label = relation_label_rows(corpus, index.languages, fallback="en")
         pair = self.subject.astype(np.int64) * corpus.info.counts["relations"] + self.relation
         self._order = np.argsort(pair, kind="stable")
@@ -53,12 +55,13 @@ class KGCompletion:
         """Every language that can be asked in."""
         return self.index.corpus.languages
 
-    def benchmark(self, language: str, split: Split = "test") -> Benchmark:
-        """Queries and candidates of one language."""
+    def benchmark(self, language: str, split: Split = "test", limit: int | None = None) -> Benchmark:
+        """Queries and candidates of one language; `limit` bounds the queries of another split than the test."""
         corpus, label = self.index.corpus, self.index.rows(language)
         asked = corpus.rows_of("triples", split)
-        if split == "test" and self.test_triples is not None:
-            asked = sample(asked, self.test_triples)
+        limit = self.test_triples if split == "test" else limit
+        if limit is not None:
+            asked = sample(asked, limit)
         if self.candidates == "all" and split == "test":
             ranked = np.arange(len(label))
         else:

@@ -45,7 +45,9 @@ class LabelIndex:
         """
         if language not in self.languages:
             known = ", ".join(sorted(self.languages))
-            raise ValueError(f"The corpus {self.corpus.info.name} has no labels in language {language!r}. It has: {known}.")
+            raise ValueError(
+                f"The corpus {self.corpus.info.name} has no labels in language {language!r}. It has: {known}."
+            )
         if language not in self._rows:
             found = self._rows[language] = np.full(self.corpus.info.counts["entities"], -1)
             chosen = np.flatnonzero(self.language == self.languages.index(language))

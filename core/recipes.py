@@ -1,0 +1,136 @@
+"""Recipes and presets: files and changes of single fields -> `RunConfig`.
+
+`recipes.yaml` holds what `paper` and `released` set differently from the defaults, `presets/` the runs that ship with
+the project. Unknown keys are refused with the nearest valid name, and a bad file lists all its bad fields at once.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from core.config import RunConfig, Section
+
+_PRESETS = Path(__file__).with_name("presets")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message lists every bad field."""
+
+
+def parse(data: Any, changes: Mapping[str, Any] | None = None) -> RunConfig:
+    """A config from a mapping: the recipe's values, overlaid by the mapping's.
+
+    Args:
+        data: The mapping, such as a YAML file holds.
+        changes: Dotted field -> value, laid over the mapping: `{"objective.temperature": 0.1}`.
+
+    Raises:
+        ConfigError: Naming every bad field, what it got and what is allowed.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"A config is a mapping of sections, not {type(data).__name__}.")
+    for name, value in (changes or {}).items():
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        data = _merge(data, value)
+    recipe = data.get("recipe", "corrected")
+    overlay = _recipes().get(recipe, {}) if isinstance(recipe, str) else {}
+    try:
+        return RunConfig.model_validate(_merge(_merge(RunConfig().model_dump(mode="json"), overlay), data))
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in _explain(error))
+        raise ConfigError(f"{error.error_count()} bad field(s) in the config:\n{lines}") from None
+
+
+def load(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
+    """A config from a YAML file, with some fields changed.
+
+    Raises:
+        ConfigError: If the file is missing, no YAML, or has bad fields.
+    """
+    try:
+        return parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, changes)
+    except OSError as error:
+        raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The config {path} is no YAML: {' '.join(str(error).split())}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the project."""
+    return sorted(file.stem for file in _PRESETS.glob("*.yaml"))
+
+
+def named(name: str, changes: Mapping[str, Any] | None = None) -> RunConfig:
+    """The config of a preset or of a YAML file, with some fields changed.
+
+    Raises:
+        ConfigError: If `name` is neither, or the config has bad fields.
+    """
+    if name in preset_names():
+        return load(_PRESETS / f"{name}.yaml", changes)
+    if Path(name).exists():
+        return load(Path(name), changes)
+    raise ConfigError(f"{name!r} is neither a file nor a preset. Presets: {', '.join(preset_names())}.")
+
+
+def deviations(config: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Dotted names of the fields that differ from the recipe's preset -> (recipe's value, this value)."""
+    preset = dict(_leaves(parse({"recipe": config.recipe}).model_dump(mode="json")))
+    return {k: (preset.get(k), v) for k, v in _leaves(config.model_dump(mode="json")) if preset.get(k) != v}
+
+
+@cache
+def _recipes() -> dict[str, Any]:
+    return yaml.safe_load(Path(__file__).with_name("recipes.yaml").read_text(encoding="utf-8"))
+
+
+def _merge(base: Any, over: Any) -> Any:
+    """`over` laid on `base`, mapping by mapping. A budget in `over` replaces the other kind of budget in `base`."""
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    merged = dict(base)
+    for budget, other in (("steps", "epochs"), ("epochs", "steps")):
+        if over.get(budget) is not None and other in merged and other not in over:
+            merged[other] = None
+    return merged | {key: _merge(base.get(key), value) for key, value in over.items()}
+
+
+def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            yield from _leaves(value, f"{name}.{key}" if name else key)
+    else:
+        yield name, tree
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "config"
+        if problem["type"] == "extra_forbidden":
+            *parents, key = problem["loc"]
+            names = _field_names(parents)
+            near = difflib.get_close_matches(str(key), names, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"valid names: {', '.join(names)}."
+            yield f"{where}: unknown field; {hint}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = "" if problem["type"] == "value_error" else f" (got {problem['input']!r})"
+            yield f"{where}: {message}{got}"
+
+
+def _field_names(path: list[Any]) -> list[str]:
+    """Names of the fields of the section at `path`."""
+    section: Any = RunConfig
+    for part in path:
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *get_args(annotation)]
+        section = next(o for o in options if isinstance(o, type) and issubclass(o, Section))
+    return list(section.model_fields)

@@ -1,0 +1,121 @@
+"""What the command line shows: the progress of a running job, and tables."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from core.execution import launcher
+from core.runs.store import RunDir, RunError, Status
+from core.runs.tables import group_table
+
+TASK_TITLES = {"kg_completion": "Knowledge-graph completion", "entity_alignment": "Entity alignment"}
+_POLL_SECONDS = 0.5
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as `1 h 05 min`, `4 min 10 s` or `8 s`; `?` for None."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def follow(run: RunDir, console: Console) -> Status:
+    """Show a run's progress until it ends; returns its last status.
+
+    Ctrl-C asks the run to stop, which leaves a checkpoint.
+
+    Raises:
+        RunError: If the run did not end well; the message says why and how to go on.
+    """
+    try:
+        status = _watch_live(run, console) if console.is_terminal else _watch_lines(run, console)
+    except KeyboardInterrupt:
+        console.print("Stopping after this step ...")
+        launcher.stop(run)
+        status = run.status()
+    if status.state == "done":
+        return status
+    end = {"stopped": "was stopped", "failed": "failed", "died": "died: its process is gone without a word"}
+    reason = "" if status.state != "failed" else f": {status.message}"
+    raise RunError(
+        f"The run {run.name} {end.get(status.state, status.state)}{reason}\n"
+        f"Its log: {run.log_file}. Go on with: workbench resume {run.name}"
+    )
+
+
+def _watch_live(run: RunDir, console: Console) -> Status:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]} left"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("starting", total=None, left="?")
+        while (status := run.status()).state == "running":
+            total = status.total or None
+            left = duration(status.seconds_left())
+            progress.update(bar, description=status.stage, total=total, completed=status.done, left=left)
+            time.sleep(_POLL_SECONDS)
+    return status
+
+
+def _watch_lines(run: RunDir, console: Console) -> Status:
+    """One line per stage and every half minute, for logs and pipes."""
+    said, stage = 0.0, ""
+    while (status := run.status()).state == "running":
+        if status.stage != stage or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+            said, stage = time.monotonic(), status.stage
+            share = f"{100 * status.done / status.total:3.0f} %" if status.total else "    "
+            console.print(f"{share}  {stage}  ({duration(status.seconds_left())} left)", highlight=False)
+        time.sleep(_POLL_SECONDS)
+    return status
+
+
+def print_groups(frame: pd.DataFrame, protocol: str, console: Console) -> None:
+    """One table per run: systems in rows, Hit@1 and MRR by language group in columns, intervals beside the values."""
+    for run, rows in frame.groupby("run", sort=False):
+        wide = group_table(rows)
+        table = Table(title=f"{run}, protocol {protocol}, in % [95 % interval]", title_justify="left")
+        table.add_column("")
+        for group, metric in wide.columns:
+            table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
+        for (task, mode), part in wide.groupby(level=["task", "mode"], sort=False):
+            table.add_section()
+            table.add_row(f"[bold]{TASK_TITLES.get(task, task)}, {mode}[/bold]")
+            for (_, _, system), cells in part.iterrows():
+                table.add_row(f"  {system}", *(_cell(c) for c in cells))
+        console.print(table)
+
+
+def _cell(cell: tuple[float, float, float] | None) -> str:
+    if cell is None:
+        return "--"
+    value, low, high = cell
+    return f"{value:.1f} [dim]{low:.1f}–{high:.1f}[/dim]"
+
+
+def print_json(data: Any) -> None:
+    """Plain objects as JSON, and nothing else, on standard output."""
+    print(json.dumps(data, ensure_ascii=False, indent=1))  # noqa: T201
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> None:
+    """A plain table."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    console.print(table)
