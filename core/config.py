@@ -253,13 +253,17 @@ class RunConfig(Section):
 
     def _available(self, mode: Mode) -> set[System]:
         trained = self.adapters.trained()
-        found: set[System] = {"backbone"} | {s for s, part in SYSTEM_PARTS.items() if part in trained}
+        found: set[System] = {s for s, part in SYSTEM_PARTS.items() if part is None or part in trained}
         fused = mode == "fine-tuned" or self.fusion.corpus_training == "initialise"
-        return found | ({"+Fusion"} if fused and set(ADAPTERS[:4]) <= set(trained) else set())
+        if fused and set(ADAPTERS[:4]) <= set(trained):
+            found.add("+Fusion")
+        return found
 
     @model_validator(mode="after")
     def _systems_exist(self) -> Self:
-        for mode, asked in (("zero-shot", self.evaluation.zero_shot), ("fine-tuned", self.evaluation.fine_tuned)):
+        wanted: dict[Mode, tuple[System, ...] | None]
+        wanted = {"zero-shot": self.evaluation.zero_shot, "fine-tuned": self.evaluation.fine_tuned}
+        for mode, asked in wanted.items():
             if missing := sorted(set(asked or ()) - self._available(mode)):
                 raise ValueError(
                     f"evaluation asks for {', '.join(missing)} in mode {mode}, but the run does not train what that needs "

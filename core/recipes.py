@@ -82,9 +82,12 @@ def named(name: str, changes: Mapping[str, Any] | None = None) -> RunConfig:
 
 
 def deviations(config: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """Dotted names of the fields that differ from the recipe's preset -> (recipe's value, this value)."""
-    preset = dict(_leaves(parse({"recipe": config.recipe}).model_dump(mode="json")))
-    return {k: (preset.get(k), v) for k, v in _leaves(config.model_dump(mode="json")) if preset.get(k) != v}
+    """Dotted names of the fields that differ from the recipe's preset -> (recipe's value, this value).
+
+    A section that was left out is one field, whose value is None.
+    """
+    preset = parse({"recipe": config.recipe}).model_dump(mode="json")
+    return dict(_differences(preset, config.model_dump(mode="json")))
 
 
 @cache
@@ -103,12 +106,12 @@ def _merge(base: Any, over: Any) -> Any:
     return merged | {key: _merge(base.get(key), value) for key, value in over.items()}
 
 
-def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, Mapping) and tree:
+def _differences(preset: Any, tree: Any, name: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    if isinstance(preset, Mapping) and isinstance(tree, Mapping):
         for key, value in tree.items():
-            yield from _leaves(value, f"{name}.{key}" if name else key)
-    else:
-        yield name, tree
+            yield from _differences(preset[key], value, f"{name}.{key}" if name else key)
+    elif preset != tree:
+        yield name, (preset, tree)
 
 
 def _explain(error: ValidationError) -> Iterator[str]:

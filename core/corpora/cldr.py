@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import yaml
 from babel import Locale, localedata
@@ -94,9 +95,10 @@ def _checked(languages: Iterable[str] | None) -> list[str]:
     known = cldr_languages()
     if languages is None:
         return known
-    if unknown := sorted(set(languages) - set(known)):
+    chosen = set(languages)
+    if unknown := sorted(chosen - set(known)):
         raise ValueError(f"Languages not in CLDR: {', '.join(unknown)}. Known codes: {', '.join(known)}.")
-    return sorted(set(languages))
+    return sorted(chosen)
 
 
 def _labels(languages: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -116,7 +118,7 @@ def _labels(languages: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _locale_labels(language: str) -> dict[str, str]:
-    data: Mapping = localedata.load("root") if language == "root" else Locale.parse(language)._data
+    data: Mapping[str, Any] = localedata.load("root") if language == "root" else Locale.parse(language)._data
     found = {}
     for section, kind in _KINDS.items():
         for code, text in dict(data.get(section, {})).items():

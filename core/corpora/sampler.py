@@ -176,8 +176,8 @@ class EntityPairs(_Streamed):
         order: How entities are drawn.
         pairs: `entities`: uniform over entities, then over language pairs. `alignments`: uniform over all pairs of
             labels (the paper samples alignments). `triples`: subjects and objects of the triples (released code).
-        skip_identical: Never pair two equal strings. False allows it, and a label with itself where `pairs` is `triples`
-            (the released code draws two labels of the list of strings).
+        skip_identical: Never pair two equal strings. False still draws two different labels, whose strings may be equal
+            (the released code samples two out of the list of strings).
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +74,8 @@ class CorpusWriter:
     """
 
     def __init__(self, target: Path, name: str, source: str, licence: str, card: str) -> None:
-        self.target, self._about = target, {"name": name, "source": source, "licence": licence, "card": card}
+        self.target = target
+        self._about: dict[str, Any] = {"name": name, "source": source, "licence": licence, "card": card}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._rows = dict.fromkeys(_SCHEMAS, 0)
         self._digests = {table: hashlib.sha256() for table in _SCHEMAS}
@@ -156,7 +157,7 @@ class CorpusWriter:
         subject, object_ = (self._known(self._entity, e, "entity") for e in (t.subject, t.object))
         return subject, self._known(self._relation, t.relation, "relation"), object_
 
-    def _write(self, table: str, rows: list[tuple]) -> None:
+    def _write(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:
             schema = _SCHEMAS[table]
             columns = [
@@ -231,7 +232,7 @@ class Corpus:
             raise CorpusError(f"There is no corpus in {path}. Build one: workbench corpus build cldr --out {path}.")
         try:
             info = CorpusInfo(**json.loads(manifest.read_text(encoding="utf-8")))
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise CorpusError(f"{manifest} cannot be read ({error}). Build the corpus again.") from error
         if info.format_version != FORMAT_VERSION:
             raise CorpusError(

@@ -61,7 +61,7 @@ class TokenStore:
         phrase_tokens: int = 32,
         sentence_tokens: int = 128,
         prefix: str = "",
-        progress: "Callable[[int, int], None] | None" = None,
+        progress: "Callable[[int, int], object] | None" = None,
     ) -> "TokenStore":
         """The token store of a corpus and a tokenizer, built under `cache` when it is not there yet.
 
@@ -150,7 +150,7 @@ def _tokenise(
     tokenizer: "PreTrainedTokenizerFast",
     room: Path,
     limits: dict[str, int],
-    progress: "Callable[[int, int], None] | None",
+    progress: "Callable[[int, int], object] | None",
 ) -> None:
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from adapters import AdapterSetup, SeqBnConfig
 from adapters.composition import Fuse
+from adapters.loading import AdapterFusionLoader
 from torch import nn
 
 from core.encoder.backbones import Backbone, parameter_count
@@ -103,10 +104,14 @@ class AdapterSet:
         """Read an adapter from `folder` under the name `role`.
 
         Raises:
-            AdapterError: If it is missing, damaged, or of another width.
+            AdapterError: If it is missing, damaged, or of another width or depth.
         """
+        info: dict[str, list[str]] = {}
         try:
-            self.model.load_adapter(str(folder), load_as=role)
+            if not folder.is_dir():  # the library would look for a missing folder on the internet
+                raise FileNotFoundError("there is no such folder")
+            self.model.load_adapter(str(folder), load_as=role, loading_info=info)
+            _check_complete(info)
         except Exception as error:  # the library raises what its file readers raise
             raise AdapterError(_unreadable("adapter", folder, error)) from error
 
@@ -120,13 +125,15 @@ class AdapterSet:
         """Read a fusion from `folder`, with or without the identity slot as its config says.
 
         Raises:
-            AdapterError: If it is missing, damaged, or of another width.
+            AdapterError: If it is missing, damaged, or of another width or depth.
         """
+        info: dict[str, list[str]] = {}
         try:
             config = json.loads((folder / _FUSION_CONFIG).read_text(encoding="utf-8"))
             if _FUSION_NAME in self.model.adapters_config.fusions:
                 self.model.delete_adapter_fusion(_FUSION_NAME)
-            self.model.load_adapter_fusion(str(folder))
+            AdapterFusionLoader(self.model).load(str(folder), loading_info=info, set_active=False)
+            _check_complete(info)
         except Exception as error:  # as in `load`
             raise AdapterError(_unreadable("fusion", folder, error)) from error
         install_slot_fusion(self.model, _FUSION_NAME, list(SMALL), bool(config.get("identity_slot", False)))
@@ -153,6 +160,12 @@ def _role_of(parameter: str) -> str | None:
         return FUSION
     _, found, rest = parameter.partition(".adapters.")
     return rest.split(".")[0] if found else None
+
+
+def _check_complete(info: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what the library only notes: layers without weights in the file, and weights without a layer."""
+    if stray := [*info["missing_keys"], *info["unexpected_keys"]]:
+        raise ValueError(f"{len(stray)} weights are in the model or in the file alone, such as {stray[0]}")
 
 
 def _unreadable(what: str, folder: Path, error: Exception) -> str:

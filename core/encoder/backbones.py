@@ -93,7 +93,7 @@ class Backbone:
         old: nn.Embedding = self.model.get_input_embeddings()
         weight = old.weight.detach()[torch.from_numpy(rows).long()].clone()
         self.kept = kept
-        self.model.set_input_embeddings(nn.Embedding.from_pretrained(weight, freeze=False))
+        self.model.set_input_embeddings(nn.Embedding(len(weight), weight.shape[1], _weight=weight))
         self.model.config.vocab_size = len(weight)
 
 
@@ -138,7 +138,8 @@ def save_trimmed(backbone: Backbone, folder: Path) -> None:
     try:
         PreTrainedModel.save_pretrained(backbone.model, room)
         backbone.tokenizer.save_pretrained(room)
-        np.save(room / _PIECES, backbone.kept)
+        if backbone.kept is not None:
+            np.save(room / _PIECES, backbone.kept)
         room.chmod(0o755)
         if folder.is_dir():
             folder.rmdir()

@@ -62,7 +62,10 @@ class SlotFusion(nn.Module):
 
     def __init__(self, library: BertFusion, slots: list[str], layer: int, identity_slot: bool) -> None:
         super().__init__()
-        self.query, self.key, self.value, self.dropout = library.query, library.key, library.value, library.dropout
+        self.query: nn.Linear = library.query
+        self.key: nn.Linear = library.key
+        self.value: nn.Linear = library.value
+        self.dropout: nn.Module = library.dropout
         self.slots = [IDENTITY, *slots] if identity_slot else slots
         self.layer, self.identity_slot = layer, identity_slot
 
@@ -89,14 +92,15 @@ class SlotFusion(nn.Module):
         mixed = self.value((weights.unsqueeze(2) @ slots).squeeze(2))
         if probe is not None:
             probe.weights[self.layer] = weights.detach()
-            probe.contributions[self.layer] = weights.detach() * self.value(slots.detach()).norm(dim=-1).detach()
+            contribution: Tensor = self.value(slots.detach())
+            probe.contributions[self.layer] = weights.detach() * contribution.norm(dim=-1).detach()
         output = mixed + residual
         return (output, weights) if output_attentions else output
 
 
 def install_slot_fusion(model: nn.Module, name: str, adapters: list[str], identity_slot: bool) -> None:
     """Replace the library's fusion layers called `name` by `SlotFusion` in every transformer layer of `model`."""
-    for index, layer in model.iter_layers():
+    for index, layer in model.iter_layers():  # type: ignore[operator]
         for module in layer.modules():
             fusions = getattr(module, "adapter_fusion_layer", {})
             if name in fusions and isinstance(fusions[name], BertFusion):

@@ -49,7 +49,8 @@ class PackedBatch:
     def to(self, device: torch.device) -> "PackedBatch":
         """The batch on another device, copied without waiting where the host's memory is pinned."""
         tensors = (self.ids, self.positions, self.segment, self.pool_token, self.pool_text)
-        return PackedBatch(*(t.to(device, non_blocking=True) for t in tensors), self.texts)
+        ids, positions, segment, token, text = (t.to(device, non_blocking=True) for t in tensors)
+        return PackedBatch(ids, positions, segment, token, text, self.texts)
 
 
 def pack(batch: TokenBatch, width: int, pad_id: int, first_position: int = 0) -> PackedBatch:
@@ -81,8 +82,11 @@ def pad(batch: TokenBatch, pad_id: int, first_position: int = 0, pool_padding: b
     packed = _lay_out(batch, order, zeros, zeros + 1, (texts, width), pad_id, first_position)
     if not pool_padding:
         return packed
+    # Padding counts here, so it stands where the model would put it: BERT counts on, XLM-R has one position for it.
+    own = torch.arange(width).expand(texts, width) if first_position == 0 else torch.tensor(first_position - 1)
+    positions = torch.where(packed.segment == 0, own, packed.positions)
     everything = torch.arange(texts * width)
-    return PackedBatch(packed.ids, packed.positions, packed.segment, everything, everything // width, texts)
+    return PackedBatch(packed.ids, positions, packed.segment, everything, everything // width, texts)
 
 
 def _best_fit(lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:

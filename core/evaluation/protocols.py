@@ -124,7 +124,8 @@ def result_rows(
         values: dict[tuple[str, str], tuple[float, np.ndarray, int]] = {}
         for language, r in ranks.items():
             drawn = weights[:, r.entity].astype(float)
-            share = drawn / np.maximum(drawn.sum(1, keepdims=True), 1)
+            drawn[drawn.sum(1) == 0] = 1  # a resample without any of the language's entities says nothing of it
+            share = drawn / drawn.sum(1, keepdims=True)
             for metric, per_query in r.values(protocol).items():
                 found = values[language, metric] = float(per_query.mean()), share @ per_query, len(per_query)
                 yield _row(language, groups[language], metric, protocol, found, tails)

@@ -27,9 +27,8 @@ def start(run: RunDir) -> int:
         RunError: If the run is done, ships with the project, or is being done already.
     """
     if run.cached:
-        raise RunError(
-            f"The run {run.name} ships with the project and is not run again. Start one like it: workbench run {run.config_file}."
-        )
+        like = f"workbench run {run.config_file}"
+        raise RunError(f"The run {run.name} ships with the project and is not run again. Start one like it: {like}.")
     if run.status().state == "done":
         raise RunError(f"The run {run.name} is done. See it with: workbench tables {run.name}.")
     lock = os.open(run.lock_file, os.O_RDWR | os.O_CREAT, 0o644)

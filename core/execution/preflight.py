@@ -18,9 +18,9 @@ def check(config: RunConfig) -> None:
     corpus = None if config.corpus.folder is None else Corpus.open(config.corpus.folder)
     known = cldr_languages() if corpus is None else corpus.languages
     asked: dict[str, Iterable[str] | None] = {"corpus.adapter_languages": config.corpus.adapter_languages}
-    for name, task in config.tasks.chosen().items():
-        asked[f"tasks.{name}.train_languages"] = task.train_languages
-        asked[f"tasks.{name}.test_languages"] = task.test_languages
+    for task, plan in config.tasks.chosen().items():
+        asked[f"tasks.{task}.train_languages"] = plan.train_languages
+        asked[f"tasks.{task}.test_languages"] = plan.test_languages
     if alignment := config.tasks.entity_alignment:
         asked["tasks.entity_alignment.source_language"] = [alignment.source_language]
     problems = []

@@ -104,7 +104,8 @@ def contrastive_loss(encoder: TextEncoder, batch: PairBatch, objective: Objectiv
     both = encoder.embed(TokenBatch.concatenate([batch.anchors, batch.positives]))
     ignore = None
     if objective.mask_false_negatives:
-        columns = (batch.entity, batch.string, batch.known)
-        ignore = false_negatives(*(None if c is None else torch.from_numpy(c).to(both.device) for c in columns))
+        entity, string = (torch.from_numpy(c).to(both.device) for c in (batch.entity, batch.string))
+        known = None if batch.known is None else torch.from_numpy(batch.known).to(both.device)
+        ignore = false_negatives(entity, string, known)
     loss = symmetric_info_nce if objective.directions == "both" else info_nce
     return loss(both[:pairs], both[pairs:], objective.temperature, ignore)

@@ -6,7 +6,7 @@ learn, three where everything does.
 
 import numpy as np
 
-from core.config import Optimisation
+from core.config import Optimisation, TaskName
 from core.stages.fine_tuning import fine_tuned_stage
 from core.stages.fusion_training import CORPUS_STAGE, fusion_stage
 from core.stages.workspace import Workspace
@@ -20,13 +20,13 @@ def expected_work(work: Workspace) -> dict[str, float]:
     """Stage -> work, for the stages of `core.execution.worker.run_stages`."""
     config, counts = work.config, work.corpus.info.counts
     effort: dict[str, float] = {}
-    for role, plan in config.adapters.trained().items():
-        effort[role] = 2 * _pairs(plan, counts[_EPOCH_TABLE[role]]) * _PAIR_TOKENS[role]
+    for role, budget in config.adapters.trained().items():
+        effort[role] = 2 * _pairs(budget, counts[_EPOCH_TABLE[role]]) * _PAIR_TOKENS[role]
     if config.fusion.corpus_training != "none":
         effort[CORPUS_STAGE] = 2 * _FUSED_COST * _pairs(config.fusion.corpus, counts["labels"]) * _PAIR_TOKENS["large"]
     test = {task: _benchmark_tokens(work, task) for task in work.tasks}
     for system in config.systems("zero-shot"):
-        effort[f"zero-shot.{system}"] = max(test.values(), default=0) * (_FUSED_COST if system == "+Fusion" else 1)
+        effort[f"zero-shot.{system}"] = sum(test.values()) * (_FUSED_COST if system == "+Fusion" else 1)
     for task, plan in config.tasks.chosen().items():
         epoch = len(work.tasks[task].training_pairs(0))
         for system in config.systems("fine-tuned"):
@@ -47,8 +47,8 @@ def _pairs(plan: Optimisation, epoch: int) -> float:
     return plan.steps * plan.batch_size * plan.accumulation
 
 
-def _benchmark_tokens(work: Workspace, task: str) -> float:
+def _benchmark_tokens(work: Workspace, task: TaskName) -> float:
     """Tokens of the queries and candidates of a task, repeated strings counted once."""
-    rows = {work.index.exact[row]: row for b in work.benchmarks[task].values() for row in b.labels}  # type: ignore[index]
+    rows = {work.index.exact[row]: row for b in work.benchmarks[task].values() for row in b.labels}
     labels = work.tokens.text("labels", np.asarray(list(rows.values()))).length.sum() + 2 * len(rows)
-    return float(labels + sum(10 * len(b) for b in work.benchmarks[task].values()))  # type: ignore[index]
+    return float(labels + sum(10 * len(b) for b in work.benchmarks[task].values()))

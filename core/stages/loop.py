@@ -108,8 +108,8 @@ def train(
                     optimizer.step()
                 step += 1
                 stop = on_step(Step(step, steps, loss, optimizer.param_groups[0]["lr"], pairs))
-                if step < steps and (stop or time.monotonic() - saved > checkpoint_seconds):
-                    _save(state_file, step, parameters, optimizer, samplers)
+                if stop or (step < steps and time.monotonic() - saved > checkpoint_seconds):
+                    _save(state_file, step, parameters, optimizer, samplers, plan.zero_gradients == "never")
                     saved = time.monotonic()
                 if stop:
                     raise Stopped
@@ -135,7 +135,7 @@ def _accumulate(draw_loss: Callable[[], tuple[Tensor, int]], batches: int) -> tu
     total, pairs = 0.0, 0
     for _ in range(batches):
         loss, count = draw_loss()
-        (loss / batches).backward()
+        (loss / batches).backward()  # type: ignore[no-untyped-call]
         total, pairs = total + float(loss.detach()) / batches, pairs + count
     return total, pairs
 
@@ -167,12 +167,15 @@ def _save(
     parameters: Mapping[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     samplers: Sequence[Sampler],
+    piled: bool,
 ) -> None:
+    """Write a checkpoint; `piled` keeps the gradients too, where the next step adds to them."""
     import io
 
     state = {
         "step": step,
         "parameters": {name: p.detach().cpu() for name, p in parameters.items()},
+        "gradients": {n: p.grad.cpu() for n, p in parameters.items() if p.grad is not None} if piled else {},
         "optimizer": optimizer.state_dict(),
         "samplers": [s.state() for s in samplers],
         "torch_random": torch.get_rng_state(),
@@ -201,6 +204,8 @@ def _restore(
     with torch.no_grad():
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)
+    for name, value in state.get("gradients", {}).items():
+        parameters[name].grad = value.to(parameters[name].device)
     optimizer.load_state_dict(state["optimizer"])
     for sampler, sampler_state in zip(samplers, state["samplers"], strict=True):
         sampler.restore(sampler_state)

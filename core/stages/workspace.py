@@ -188,7 +188,8 @@ def adapter_languages(config: RunConfig, corpus: Corpus) -> tuple[str, ...]:
 
 
 def _tasks(config: RunConfig, index: LabelIndex) -> dict[TaskName, Any]:
-    measured, tasks = config.evaluation, {}
+    measured = config.evaluation
+    tasks: dict[TaskName, Any] = {}
     if completion := config.tasks.kg_completion:
         make = catalog.resolve("task", "kg_completion")
         tasks["kg_completion"] = make(index, completion.train_languages, measured.test_triples, measured.candidates)

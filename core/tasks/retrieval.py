@@ -17,8 +17,8 @@ from core.corpora.sampler import PairBatch, RowStream, string_numbers
 from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
 from core.encoder.text_encoder import TextEncoder
-from core.evaluation.protocols import LanguageRanks
-from core.evaluation.ranks import Queries, rank_queries
+from core.evaluation.protocols import LanguageRanks, RankSet
+from core.evaluation.ranks import Counts, Queries, rank_queries
 
 
 class LabelIndex:
@@ -122,7 +122,7 @@ def _ranks(b: Benchmark, query: torch.Tensor, candidate: torch.Tensor, column: n
     gold_strings[torch.from_numpy(np.unique(queries.gold))] = 1
     weights = [w.to(query.device) for w in (everyone, gold_strings)]
     (raw, filtered), (released, _) = rank_queries(query, candidate, queries, weights)
-    counts = {"raw": raw, "filtered": filtered, "released": released}
+    counts: dict[RankSet, Counts] = {"raw": raw, "filtered": filtered, "released": released}
     return LanguageRanks(
         b.entity, {k: c.optimistic for k, c in counts.items()}, {k: c.pessimistic for k, c in counts.items()}
     )

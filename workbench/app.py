@@ -1,0 +1,26 @@
+"""Entry script of the app: the list of pages. Start it with `workbench up`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from workbench import pickers
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 10 10' fill-opacity='.85'>"
+    "<circle cx='3.4' cy='4' r='2.6' fill='#0072B2'/><circle cx='6.6' cy='4' r='2.6' fill='#D55E00'/>"
+    "<circle cx='5' cy='6.6' r='2.6' fill='#009E73'/></svg>"
+)
+
+st.set_page_config(page_icon=ICON, layout="wide")  # no page_title: each page keeps its own
+page = st.navigation(
+    [
+        st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
+        st.Page(PAGES / "runs.py", title="Runs", icon=":material/play_arrow:", url_path="runs"),
+        st.Page(PAGES / "results.py", title="Results", icon=":material/table_chart:", url_path="results"),
+    ]
+)
+pickers.read_url()
+page.run()
+pickers.write_url()

@@ -1,0 +1,68 @@
+"""The only cached functions of the app. Keys hold everything that a result depends on."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.runs import tables
+from core.runs.store import RunDir, list_runs
+
+
+def all_runs() -> list[RunDir]:
+    """Live runs first, then those that ship with the project, each newest first."""
+    return sorted(list_runs(), key=lambda run: run.cached)
+
+
+def results(runs: list[RunDir]) -> pd.DataFrame:
+    """Every row of results of some runs."""
+    return _results(tuple((str(r.path), r.results_file.stat().st_mtime_ns) for r in runs))
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _results(runs: tuple[tuple[str, int], ...]) -> pd.DataFrame:
+    return tables.results([RunDir(Path(path)) for path, _ in runs])
+
+
+def steps(run: RunDir) -> pd.DataFrame:
+    """The steps of a run's stages so far: time, stage, step, steps, loss, learning_rate, pairs_per_second."""
+    rows = [e for e in _tail(str(run.events_file)).read() if e.get("event") == "step" and "loss" in e]
+    return pd.DataFrame(rows, columns=["time", "stage", "step", "steps", "loss", "learning_rate", "pairs_per_second"])
+
+
+def log_tail(run: RunDir, lines: int = 40) -> str:
+    """The last lines of a run's log."""
+    if not run.log_file.is_file():
+        return ""
+    with run.log_file.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - 20_000))
+        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+class _Tail:
+    """The whole lines of a growing JSON-lines file; each byte is read from the disk once."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.position, self.rows, self.lock = Path(path), 0, [], threading.Lock()
+
+    def read(self) -> list[dict[str, Any]]:
+        with self.lock:
+            if not self.path.is_file():
+                return []
+            with self.path.open("rb") as file:
+                if file.seek(0, 2) < self.position:
+                    self.position, self.rows = 0, []
+                file.seek(self.position)
+                data = file.read()
+            whole = data.rfind(b"\n") + 1
+            self.position += whole
+            self.rows += [json.loads(line) for line in data[:whole].splitlines()]
+            return list(self.rows)
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _tail(path: str) -> _Tail:
+    return _Tail(path)
