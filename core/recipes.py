@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.config import RunConfig, Section
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same safe loader, in C where PyYAML has it
 _PRESETS = Path(__file__).with_name("presets")
 
 
@@ -54,7 +55,7 @@ def load(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
         ConfigError: If the file is missing, no YAML, or has bad fields.
     """
     try:
-        return parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, changes)
+        return parse(yaml.load(path.read_text(encoding="utf-8"), _LOADER) or {}, changes)
     except OSError as error:
         raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -82,6 +82,9 @@ st.title("Runs")
 runs = loaders.all_runs()
 if problem := st.session_state.pop("problem", None):
     st.error(problem)
+for name, reason in loaders.unreadable_runs().items():
+    st.warning(f"{name} cannot be shown.")
+    st.text(reason)
 if runs:
     with st.sidebar:
         run = pickers.pick_run(runs)

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
 
 from core import recipes
 from core.config import RunConfig
 from core.execution import launcher, preflight
 from core.runs import tables
-from core.runs.store import RunDir, RunError, list_runs
+from core.runs.store import RunDir, list_runs
 from workbench import cli_data, terminal
 from workbench.cli_data import Json
 
@@ -23,7 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.backbone_app, name="backbone")
 app.add_typer(cli_data.corpus_app, name="corpus")
-out, err = Console(), Console(stderr=True)
+out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
@@ -65,7 +64,7 @@ def demo(
     Example: `workbench demo --seed 1`
     """
     config = _config("demo-full" if full else "demo", seed, [])
-    same = [run for run in list_runs() if not run.cached and _fingerprint(run) == config.fingerprint()]
+    same = [run for run in list_runs() if not (run.cached or run.problem()) and run.config == config]
     if again or not same:
         _launch(config, detach=False)
     elif (run := same[0]).status().state == "done":
@@ -120,6 +119,9 @@ def runs(as_json: Json = False) -> None:
     """
     rows = []
     for found in list_runs():
+        if problem := found.problem():
+            err.print(f"Left out: {problem}", style="yellow", markup=False, soft_wrap=True)
+            continue
         status = found.status()
         rows.append(
             {
@@ -214,13 +216,6 @@ def _config(name: str, seed: int | None, changes: list[str]) -> RunConfig:
                 f"--set takes field=value, not {change!r}. Example: --set objective.temperature=0.1"
             )
     return recipes.named(name, fields | ({} if seed is None else {"seed": seed}))
-
-
-def _fingerprint(run: RunDir) -> str:
-    try:
-        return run.config.fingerprint()
-    except RunError:  # a run of another version
-        return ""
 
 
 def _launch(config: RunConfig, detach: bool) -> None:

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from core.runs.store import cache_root
 from workbench import terminal
 
 backbone_app = typer.Typer(no_args_is_help=True, help="Pretrained encoders: fetch one, trim its vocabulary.")
 corpus_app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build one, see what it holds.")
-out = Console()
+out = terminal.screen()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

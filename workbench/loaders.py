@@ -13,8 +13,24 @@ from core.runs.store import RunDir, list_runs
 
 
 def all_runs() -> list[RunDir]:
-    """Live runs first, then those that ship with the project, each newest first."""
-    return sorted(list_runs(), key=lambda run: run.cached)
+    """The runs that can be read: live ones first, then those that ship with the project, each newest first."""
+    return [run for run in _listed() if run.problem() is None]
+
+
+def unreadable_runs() -> dict[str, str]:
+    """Name of every run whose config cannot be read, such as one of another version -> why."""
+    return {run.name: problem for run in _listed() if (problem := run.problem())}
+
+
+def _listed() -> list[RunDir]:
+    found = sorted(list_runs(), key=lambda run: run.cached)
+    return [_run(str(run.path), run.config_file.stat().st_mtime_ns) for run in found]
+
+
+@st.cache_resource(max_entries=1000, show_spinner=False)
+def _run(path: str, config_time: int) -> RunDir:
+    """One object per run and config file, so that a config is parsed once."""
+    return RunDir(Path(path))
 
 
 def results(runs: list[RunDir]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
@@ -15,8 +16,15 @@ from core.runs.store import RunDir, RunError, Status
 from core.runs.tables import group_table
 
 TASK_TITLES = {"kg_completion": "Knowledge-graph completion", "entity_alignment": "Entity alignment"}
+_WIDE = 110  # columns of a terminal where values and intervals stand side by side
 _POLL_SECONDS = 0.5
 _SECONDS_BETWEEN_LINES = 30.0
+
+
+def screen(stderr: bool = False) -> Console:
+    """A console as wide as the terminal, or wide enough for every table where the output is a file or a pipe."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=max(console.width, _WIDE + 20))
 
 
 def duration(seconds: float | None) -> str:
@@ -85,25 +93,27 @@ def _watch_lines(run: RunDir, console: Console) -> Status:
 
 def print_groups(frame: pd.DataFrame, protocol: str, console: Console) -> None:
     """One table per run: systems in rows, Hit@1 and MRR by language group in columns, intervals beside the values."""
+    between = " " if console.width >= _WIDE else "\n"
     for run, rows in frame.groupby("run", sort=False):
         wide = group_table(rows)
-        table = Table(title=f"{run}, protocol {protocol}, in % [95 % interval]", title_justify="left")
+        title = f"{run}\nprotocol {protocol}, in %, with intervals"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("")
         for group, metric in wide.columns:
             table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
-        for (task, mode), part in wide.groupby(level=["task", "mode"], sort=False):
+        for task, part in wide.groupby(level="task", sort=False):
+            table.add_row(f"[bold]{TASK_TITLES.get(str(task), task)}[/bold]")
+            for (_, mode, system), cells in part.iterrows():
+                table.add_row(f"{system},{between}{mode}", *(_cell(c, between) for c in cells))
             table.add_section()
-            table.add_row(f"[bold]{TASK_TITLES.get(task, task)}, {mode}[/bold]")
-            for (_, _, system), cells in part.iterrows():
-                table.add_row(f"  {system}", *(_cell(c) for c in cells))
         console.print(table)
 
 
-def _cell(cell: tuple[float, float, float] | None) -> str:
+def _cell(cell: tuple[float, float, float] | None, between: str) -> str:
     if cell is None:
         return "--"
     value, low, high = cell
-    return f"{value:.1f} [dim]{low:.1f}–{high:.1f}[/dim]"
+    return f"{value:.1f}{between}[dim]{low:.1f}–{high:.1f}[/dim]"
 
 
 def print_json(data: Any) -> None:
@@ -113,9 +123,9 @@ def print_json(data: Any) -> None:
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], console: Console) -> None:
     """A plain table."""
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row))
     console.print(table)

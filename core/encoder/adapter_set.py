@@ -48,7 +48,7 @@ class AdapterSet:
         """Add a fresh adapter (`seq_bn`: after the feed-forward of each layer) called `role`."""
         reduction = self._large_reduction() if role == LARGE else self.reduction
         self.model.add_adapter(role, config=SeqBnConfig(reduction_factor=reduction, non_linearity=self.non_linearity))
-        self.model.to(next(self.model.parameters()).device)
+        self._to_its_device()
 
     def add_fusion(self, identity_slot: bool) -> None:
         """Add a fresh fusion of the four small adapters, or start the present one anew."""
@@ -56,7 +56,7 @@ class AdapterSet:
             self.model.delete_adapter_fusion(_FUSION_NAME)
         self.model.add_adapter_fusion(list(SMALL))
         install_slot_fusion(self.model, _FUSION_NAME, list(SMALL), identity_slot)
-        self.model.to(next(self.model.parameters()).device)
+        self._to_its_device()
 
     def _large_reduction(self) -> float:
         """Reduction that gives one adapter the parameters of the four small ones and the fusion (paper, section 5.5)."""
@@ -114,6 +114,7 @@ class AdapterSet:
             _check_complete(info)
         except Exception as error:  # the library raises what its file readers raise
             raise AdapterError(_unreadable("adapter", folder, error)) from error
+        self._to_its_device()
 
     def save_fusion(self, folder: Path) -> None:
         """Write the fusion to `folder` in AdapterHub's format, with `identity_slot` in its config."""
@@ -137,6 +138,7 @@ class AdapterSet:
         except Exception as error:  # as in `load`
             raise AdapterError(_unreadable("fusion", folder, error)) from error
         install_slot_fusion(self.model, _FUSION_NAME, list(SMALL), bool(config.get("identity_slot", False)))
+        self._to_its_device()
 
     def state(self, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Copies of the parameters `names`, on the CPU."""
@@ -149,6 +151,10 @@ class AdapterSet:
         with torch.no_grad():
             for name, value in state.items():
                 parameters[name].copy_(value)
+
+    def _to_its_device(self) -> None:
+        """Move what the library added, which it makes on the CPU, to where the backbone lies."""
+        self.model.to(next(self.model.parameters()).device)
 
     def _fusions(self) -> Iterator[SlotFusion]:
         return (m for m in self.model.modules() if isinstance(m, SlotFusion))

@@ -95,6 +95,8 @@ class Backbone:
         self.kept = kept
         self.model.set_input_embeddings(nn.Embedding(len(weight), weight.shape[1], _weight=weight))
         self.model.config.vocab_size = len(weight)
+        if hasattr(self.model, "prompt_tuning"):  # the library's second hold on the matrix would keep it whole
+            self.model.prompt_tuning.base_model_embeddings = self.model.get_input_embeddings()
 
 
 def load_backbone(source: str, cache: Path, allow_download: bool = False) -> Backbone:

@@ -12,6 +12,7 @@ block is an f16 scale d and 16 bytes q, weight j = (low nibble of q[j] - 8) d an
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -179,11 +180,14 @@ def _read_tensors(reader: _Reader, header: _Header) -> Iterator[tuple[str, np.nd
         block.at = offset
         data = block.take(size)
         flat = np.frombuffer(data, "<f4").copy() if dtype == 0 else dequantise(data)
-        if flat.size != elements:
-            raise EmbeddedBackboneError(f"{reader.path}: tensor {name} has {flat.size} weights, not {elements}.")
         short = name.split(".", 1)[1] if name.startswith("l") else name
         square = (header.hidden, header.hidden) if short.endswith(".w") and "ln" not in short else (elements,)
-        yield _state_name(name), flat.reshape(shapes.get(short, square))
+        shape = shapes.get(short, square)
+        if not flat.size == elements == math.prod(shape):
+            raise EmbeddedBackboneError(
+                f"{reader.path}: tensor {name} has {flat.size} weights, not {math.prod(shape)}."
+            )
+        yield _state_name(name), flat.reshape(shape)
 
 
 def dequantise(data: bytes | memoryview) -> np.ndarray:

@@ -31,28 +31,38 @@ def save_weights(backbone: Backbone, folder: Path, names: Iterable[str]) -> None
 
 
 def load_weights(backbone: Backbone, folder: Path) -> None:
-    """Read weights that `save_weights` wrote, into a trimmed or a whole vocabulary.
+    """Read weights that `save_weights` wrote, out of and into a trimmed or a whole vocabulary.
+
+    Pieces that the file lacks keep the embeddings they have.
 
     Raises:
-        WeightsError: If the file is missing, cut short, or names parameters that the model lacks.
+        WeightsError: If the file is missing, cut short, or has parameters that the model lacks or has in another shape.
     """
     file = folder / _WEIGHTS
     try:
         state = load_file(file)
-    except (OSError, SafetensorError) as error:
+        pieces = np.load(folder / _PIECES) if (folder / _PIECES).is_file() else None
+    except (OSError, ValueError, EOFError, SafetensorError) as error:
         raise WeightsError(
             f"The weights {file} cannot be read ({error}). Delete {folder} to train the stage again."
         ) from error
     parameters = dict(backbone.model.named_parameters())
-    if foreign := sorted(set(state) - set(parameters)):
-        raise WeightsError(f"{file} has weights of another model, such as {foreign[0]}.")
     embedding = backbone.model.get_input_embeddings().weight
-    pieces = np.load(folder / _PIECES) if (folder / _PIECES).is_file() else None
+
+    def fits(name: str, value: torch.Tensor) -> bool:
+        rows = 1 if parameters.get(name) is embedding else 0  # the number of embeddings may differ
+        return name in parameters and value.shape[rows:] == parameters[name].shape[rows:]
+
+    if foreign := sorted(name for name, value in state.items() if not fits(name, value)):
+        raise WeightsError(f"{file} has weights of another model, such as {foreign[0]}.")
     with torch.no_grad():
         for name, value in state.items():
             target = parameters[name]
-            if target is embedding and pieces is not None:
-                here = pieces if backbone.kept is None else np.searchsorted(backbone.kept, pieces)
-                target[torch.from_numpy(here).long()] = value.to(target.dtype).to(target.device)
+            if target is embedding:
+                there = np.arange(len(value)) if pieces is None else pieces
+                here = np.arange(len(target)) if backbone.kept is None else backbone.kept
+                _, stored, rows = np.intersect1d(there, here, assume_unique=True, return_indices=True)
+                value = value[torch.from_numpy(stored)].to(target.device, target.dtype)
+                target[torch.from_numpy(rows).to(target.device)] = value
             else:
                 target.copy_(value)

@@ -17,7 +17,7 @@ from core.encoder.weights import load_weights, save_weights
 from core.evaluation.protocols import LanguageRanks, from_arrays, to_arrays
 from core.runs.store import write_atomic
 from core.stages.contrastive import Stage, stage_seed, train_stage
-from core.stages.fusion_training import train_task_fusion
+from core.stages.fusion_training import fusion_stage, train_task_fusion
 from core.stages.loop import Step
 from core.stages.measurement import test_ranks
 from core.stages.workspace import Workspace
@@ -53,6 +53,8 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
                 save_weights(work.backbone, folder, names)
 
         work.keep(key, write, {"steps": 0 if plan.fine_tuning is None else stage.steps, "validation": choice.history})
+    elif part == FUSION:
+        work.journal.finish(fusion_stage(task))
     work.journal.finish(key)
     work.journal.finish(f"{key}.test")
 
@@ -85,7 +87,8 @@ class Choice:
     def consider(self, step: Step) -> None:
         """Score the weights after a step if it is one to validate at, and keep them if they are the best so far."""
         marks = {round(i * step.steps / self.plan.validations) for i in range(self.plan.validations + 1)}
-        if step.step not in marks or self.plan.checkpoint == "last":
+        scored = step.step in self.history  # by an earlier attempt, whose best weights are on the disk
+        if step.step not in marks or scored or self.plan.checkpoint == "last":
             return
         model = self.work.backbone.model
         training = model.training
@@ -93,16 +96,16 @@ class Choice:
         if self.plan.checkpoint == "best_test_per_language":
             self._keep_best_per_language()
         else:
-            earlier = [score for s, score in self.history.items() if s < step.step]
-            self.history = {s: v for s, v in self.history.items() if s < step.step} | {step.step: self._validate()}
-            if self.history[step.step] > max(earlier, default=-1.0):
+            best = max(self.history.values(), default=-1.0)
+            self.history[step.step] = self._validate()
+            if self.history[step.step] > best:
                 self._save_weights()
             write_atomic(self.folder / "validation.json", json.dumps(self.history).encode())
         model.train(training)
 
     def ranks(self, stage: str) -> dict[str, LanguageRanks]:
         """Ranks of the test queries with the weights that the plan reports, which are loaded as they are stored."""
-        if self.plan.checkpoint == "best_test_per_language":
+        if self.plan.checkpoint == "best_test_per_language" and self.plan.fine_tuning is not None:
             with np.load(self.folder / "per_language.npz", allow_pickle=False) as arrays:
                 return from_arrays(dict(arrays))
         if not self.history:
@@ -125,7 +128,7 @@ class Choice:
 
     def _keep_best_per_language(self) -> None:
         file = self.folder / "per_language.npz"
-        found = test_ranks(self.work, self.system, [self.task], "")[self.task]
+        found = test_ranks(self.work, self.system, [self.task], None)[self.task]
         if file.is_file():
             with np.load(file, allow_pickle=False) as arrays:
                 earlier = from_arrays(dict(arrays))

@@ -26,16 +26,22 @@ def measure_zero_shot(work: Workspace, system: System) -> None:
 
 
 def test_ranks(
-    work: Workspace, system: System, tasks: Iterable[TaskName], stage: str
+    work: Workspace, system: System, tasks: Iterable[TaskName], stage: str | None
 ) -> dict[TaskName, dict[str, LanguageRanks]]:
     """Ranks of the test queries of some tasks with the weights as they are now, by task and language.
+
+    Args:
+        work: The run's workspace.
+        system: What is active.
+        tasks: Tasks to measure.
+        stage: Stage of the plan that this is; None for a measurement inside another stage, which is not stopped.
 
     Raises:
         Stopped: If the job was asked to stop; a later attempt measures again.
     """
 
     def advance(done: int, total: int) -> None:
-        if work.journal.advance(stage, done / total):
+        if stage and work.journal.advance(stage, done / total):
             raise Stopped
 
     wanted = {(task, lang): b for task in tasks for lang, b in work.benchmarks[task].items()}

@@ -11,14 +11,15 @@ TABLE_8 = """
 af an ar ast az bar be bg bn br bs ca ceb cs cy da de el en es et eu fa fi fr fy ga gl
 gu he hi hr hu hy id is it ja jv ka kk kn ko la lb lt lv mk ml mn mr ms my nds ne nl
 nn no oc pl pt ro ru scn sco sh sk sl sq sr sv sw ta te th tl tr tt uk ur uz vi war zh
-""".split()
+"""
 NOT_IN_CLDR = {"bar", "sco", "sh", "war"}
 
 
 def test_the_languages_of_table_8() -> None:
-    assert len(TABLE_8) == len(set(TABLE_8)) == 84
-    assert list(PAPER_LANGUAGES) == TABLE_8
-    assert set(LANGUAGES) - set(TABLE_8) == {"eo", "vo", "nb", "fo"}
+    paper = TABLE_8.split()
+    assert len(paper) == len(set(paper)) == 84
+    assert list(PAPER_LANGUAGES) == paper
+    assert set(LANGUAGES) - set(paper) == {"eo", "vo", "nb", "fo"}
 
 
 def test_scripts_and_directions_are_those_of_cldr() -> None:
@@ -26,7 +27,7 @@ def test_scripts_and_directions_are_those_of_cldr() -> None:
     for code, language in LANGUAGES.items():
         if code not in NOT_IN_CLDR:
             assert language.script == likely[code].split("_")[1], code
-            assert language.own_name == Locale.parse(code).languages[code] or code == "nds"
+            assert language.own_name == Locale.parse(code).languages[code]
             compared += 1
         if code not in NOT_IN_CLDR | {"tl"}:
             assert language.direction == ("rtl" if Locale.parse(code).text_direction == "rtl" else "ltr"), code

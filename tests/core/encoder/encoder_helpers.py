@@ -1,9 +1,11 @@
 """What the tests of the encoder share: random texts, random weights, and the plainest forward pass there is."""
 
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -78,3 +80,16 @@ def largest_gap(x: Tensor, y: Tensor) -> float:
     assert len(x) > 1
     assert x.std(0).min() > 1e-3, "these vectors are all the same"
     return (x - y).abs().max().item()
+
+
+def forbid_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make every look-up and connection fail; the list fills with those tried."""
+    calls: list[str] = []
+
+    def refuse(*arguments, **_options) -> None:
+        calls.append(str(arguments))
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    return calls

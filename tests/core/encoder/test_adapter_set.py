@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoder_helpers import adapters_on, encoder_of, largest_gap, load, one_by_one, random_batch, split
+from encoder_helpers import adapters_on, encoder_of, forbid_network, largest_gap, load, one_by_one, random_batch, split
 from torch import Tensor
 
 from core.encoder.adapter_set import LARGE, SMALL, AdapterError, AdapterSet
@@ -121,7 +120,9 @@ def test_an_adapter_is_the_formula(tiny_backbone) -> None:
         prefix = f"encoder.layer.{layer}.output"
         dense = hidden @ weights[f"{prefix}.dense.weight"].T + weights[f"{prefix}.dense.bias"]
         own, norm = f"{prefix}.adapters.tp", backbone.model.encoder.layer[layer].output.LayerNorm
-        down = norm(dense + residual) @ weights[f"{own}.adapter_down.0.weight"].T + weights[f"{own}.adapter_down.0.bias"]
+        down = (
+            norm(dense + residual) @ weights[f"{own}.adapter_down.0.weight"].T + weights[f"{own}.adapter_down.0.bias"]
+        )
         assert (down > 0).any()
         assert (down < 0).any()
         up = down.clamp(min=0) @ weights[f"{own}.adapter_up.weight"].T + weights[f"{own}.adapter_up.bias"]
@@ -145,21 +146,23 @@ def test_a_choice_is_of_one_thread(tiny_backbone) -> None:
     assert torch.equal(found["vectors"], bare)
 
 
-def one_layer(dim: int) -> Backbone:
+def small_backbone(dim: int, layers: int = 1) -> Backbone:
+    """A backbone of some width and depth that is small in all else."""
     import adapters
     from transformers import BertConfig, BertModel
 
-    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 8}
-    model = BertModel(BertConfig(vocab_size=9, hidden_size=dim, **sizes), add_pooling_layer=False)
+    sizes = {"num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 8}
+    config = BertConfig(vocab_size=9, hidden_size=dim, max_position_embeddings=8, **sizes)
+    model = BertModel(config, add_pooling_layer=False)
     adapters.init(model)
-    return Backbone(model, None, "wide", "", 0)
+    return Backbone(model, None, "small", "", 0)
 
 
 @pytest.mark.parametrize("dim", [384, 768, 1024])
 @pytest.mark.parametrize("reduction", [16, 8])
 def test_budgets(dim: int, reduction: int) -> None:
     """Counted by hand per layer; the widths are those of the backbones this is made for (PROTOCOL section 2)."""
-    adapters = AdapterSet(one_layer(dim), reduction=reduction)
+    adapters = AdapterSet(small_backbone(dim), reduction=reduction)
     for role in (*SMALL, LARGE):
         adapters.add(role)
     adapters.add_fusion(identity_slot=True)
@@ -222,16 +225,33 @@ def test_an_adapter_can_be_loaded_under_another_role(tiny_backbone, tmp_path: Pa
     assert torch.equal(vectors(backbone, adapters, "ts", batch), expected)
 
 
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_what_is_added_or_loaded_lies_where_the_backbone_lies(saved: Path) -> None:
+    """On the meta device, which stands in for a GPU; the library makes every adapter on the CPU."""
+    backbone = small_backbone(32, layers=2)
+    backbone.model.to("meta")
+    adapters = AdapterSet(backbone)
+
+    def devices() -> set[str]:
+        return {p.device.type for p in backbone.model.parameters()}
+
+    adapters.load("ep", saved / "ep")
+    assert devices() == {"meta"}
+    for role in SMALL[1:]:
+        adapters.add(role)
+        assert devices() == {"meta"}
+    adapters.load_fusion(saved / "fusion")
+    assert devices() == {"meta"}
+    adapters.add_fusion(identity_slot=True)
+    assert devices() == {"meta"}
+
+
 def test_the_slot_matters(tiny_backbone) -> None:
-    backbone = load(tiny_backbone)
-    batch = random_batch(6, 8)
-    found = [vectors(backbone, adapters_on_fresh(tiny_backbone, backbone, slot), "fusion", batch) for slot in (0, 1)]
+    batch, found = random_batch(6, 8), []
+    for slot in (False, True):
+        backbone = load(tiny_backbone)
+        found.append(vectors(backbone, adapters_on(backbone, identity_slot=slot), "fusion", batch))
     assert largest_gap(*found) > 0.01
-
-
-def adapters_on_fresh(folder: Path, backbone: Backbone, slot: int) -> AdapterSet:
-    backbone.model = load(folder).model
-    return adapters_on(backbone, identity_slot=bool(slot))
 
 
 _PLAIN_SCRIPT = """
@@ -336,31 +356,12 @@ def test_damaged_files(tiny_backbone, saved: Path, what: str, damage: str, monke
 @pytest.mark.parametrize("change", ["width", "fewer layers", "more layers"])
 @pytest.mark.parametrize("what", ["ep", "fusion"])
 def test_files_of_another_backbone(saved: Path, what: str, change: str) -> None:
-    import adapters
-    from transformers import BertConfig, BertModel
-
     layers, width = {"width": (2, 64), "fewer layers": (1, 32), "more layers": (3, 32)}[change]
-    sizes = {"num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 8}
-    model = BertModel(BertConfig(vocab_size=100, hidden_size=width, **sizes), add_pooling_layer=False)
-    adapters.init(model)
-    other = AdapterSet(Backbone(model, None, "other", "", 0))
+    other = AdapterSet(small_backbone(width, layers))
     for role in SMALL if what == "fusion" else ():
         other.add(role)
     with pytest.raises(AdapterError, match="another backbone"):
         other.load("ep", saved / "ep") if what == "ep" else other.load_fusion(saved / "fusion")
-
-
-def forbid_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Make every look-up and connection fail; the list fills with those tried."""
-    calls: list[str] = []
-
-    def refuse(*arguments, **_options) -> None:
-        calls.append(str(arguments))
-        raise OSError("no network in this test")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    return calls
 
 
 def test_state_and_restore(tiny_backbone) -> None:

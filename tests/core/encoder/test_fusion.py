@@ -130,13 +130,6 @@ def test_a_knocked_out_slot_leaves_its_weight_to_the_others(gone: set[str]) -> N
     torch.testing.assert_close(probe.weights[3][..., rest], expected, atol=1e-12, rtol=1e-10)
     values = torch.cat([h.unsqueeze(2), outputs], 2)[:, :, rest] @ library.value.weight.T
     torch.testing.assert_close(found, (expected.unsqueeze(-1) * values).sum(2) + residual, atol=1e-12, rtol=1e-10)
-    assert torch.equal(ours(h, outputs, outputs, residual), slow_and_back(ours, h, outputs, residual))
-
-
-def slow_and_back(ours: SlotFusion, h: Tensor, outputs: Tensor, residual: Tensor) -> Tensor:
-    """The layer's output inside a probe that leaves nothing out: what it is without one."""
-    with probe_fusion():
-        return ours(h, outputs, outputs, residual)
 
 
 @pytest.mark.parametrize("slot", [False, True])
@@ -178,7 +171,7 @@ def test_knocking_out_an_adapter_of_a_model(tiny_backbone) -> None:
         torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:2]), atol=1e-5, rtol=0)
     with torch.no_grad():  # what the adapter says no longer reaches the output
         for name, parameter in adapters.parameters("es").items():
-            if name.endswith("adapter_up.0.weight") or name.endswith("adapter_up.weight"):
+            if name.endswith("adapter_up.weight"):
                 parameter.add_(1)
     with adapters.active("fusion"):
         with probe_fusion(frozenset({"es"})):

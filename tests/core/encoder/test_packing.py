@@ -12,7 +12,9 @@ from core.encoder.backbones import Backbone
 from core.encoder.packing import pack, pad, segment_mean
 
 
-@pytest.mark.parametrize(("texts", "longest", "width"), [(60, 30, 32), (60, 30, 48), (50, 7, 48), (30, 70, 48), (1, 5, 8)])
+@pytest.mark.parametrize(
+    ("texts", "longest", "width"), [(60, 30, 32), (60, 30, 48), (50, 7, 48), (30, 70, 48), (1, 5, 8)]
+)
 @pytest.mark.parametrize("first_position", [0, 2])
 def test_layout_holds_every_token_once(texts: int, longest: int, width: int, first_position: int) -> None:
     batch = random_batch(texts, longest, seed=longest, spans=True)
@@ -66,7 +68,9 @@ def test_segment_mean_averages_by_text() -> None:
     assert found.dtype == torch.float32
     flat = hidden.bfloat16().double().view(-1, 3)
     for text in range(len(batch)):
-        tokens = [t for t, owner in zip(packed.pool_token.tolist(), packed.pool_text.tolist(), strict=True) if owner == text]
+        tokens = [
+            t for t, owner in zip(packed.pool_token.tolist(), packed.pool_text.tolist(), strict=True) if owner == text
+        ]
         assert len(tokens) == batch.pool_end[text] - batch.pool_start[text]
         expected = sum(flat[t] for t in tokens) / len(tokens)
         torch.testing.assert_close(found[text].double(), expected, atol=1e-6, rtol=1e-6)
@@ -129,7 +133,12 @@ def xlm_r(tokenizer) -> Backbone:
 
     torch.manual_seed(0)
     config = XLMRobertaConfig(
-        vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, type_vocab_size=1
+        vocab_size=100,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        type_vocab_size=1,
     )
     model = XLMRobertaModel(config, add_pooling_layer=False).eval()
     adapters.init(model)
