@@ -267,7 +267,9 @@ class Corpus:
         return {}
 
     def _cached(self, name: str) -> pa.Table:
-        return self._tables.setdefault(name, self.table(name))
+        if name not in self._tables:
+            self._tables[name] = self.table(name)
+        return self._tables[name]
 
     def column(self, table: str, column: str) -> np.ndarray:
         """An integer column as a NumPy array, shape (rows,)."""

@@ -91,6 +91,6 @@ def stop(run: RunDir, wait: float = _GRACE_SECONDS) -> str:
     except psutil.NoSuchProcess:
         return run.status().state
     end = time.monotonic() + wait
-    while time.monotonic() < end and (state := run.status().state) == "running":
-        time.sleep(0.1)
-    return state if wait else "running"
+    while ((state := run.status().state) == "running" or is_held(run)) and time.monotonic() < end:
+        time.sleep(0.1)  # until the folder is free too, so that the run can be gone on with at once
+    return state

@@ -255,6 +255,14 @@ def test_a_table_of_another_corpus_is_refused(tmp_path: Path) -> None:
         Corpus.open(folder).texts("labels")
 
 
+def test_a_table_is_read_once(tmp_path: Path) -> None:
+    corpus = write(tmp_path / "corpus")
+    before = corpus.column("triples", "subject")
+    shutil.rmtree(corpus.path)
+    assert corpus.column("triples", "object").tolist() == [3, 1, 2]
+    assert corpus.column("triples", "subject").tolist() == before.tolist() == [0, 3, 0]
+
+
 def test_columns_are_arrays(tiny_corpus: Corpus) -> None:
     column = tiny_corpus.column("triples", "subject")
     assert isinstance(column, np.ndarray)
