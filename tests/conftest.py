@@ -38,7 +38,9 @@ def write_corpus(target: Path) -> Corpus:
         for i in range(ENTITIES)
     ]
     splits = {id: split_of(i) for i, id in enumerate(ids)}
-    triples = [Triple(t.subject, t.relation, t.object, triple_split(splits[t.subject], splits[t.object])) for t in triples]
+    triples = [
+        Triple(t.subject, t.relation, t.object, triple_split(splits[t.subject], splits[t.object])) for t in triples
+    ]
     with CorpusWriter(target, name="tiny", source="tests", licence="MIT", card="A tiny corpus.") as writer:
         writer.add_entities(
             Entity(id, "thing", splits[id], {lang: label(i, lang) for lang in LANGUAGES}) for i, id in enumerate(ids)
@@ -67,7 +69,9 @@ def write_backbone(target: Path, layers: int = 2) -> Path:
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(target)
     torch.manual_seed(0)
@@ -132,9 +136,7 @@ def _own_folders(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(scope="session")
-def finished_run_path(
-    tiny_config: RunConfig, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def finished_run_path(tiny_config: RunConfig, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run that a worker did from beginning to end. Read it; copy it to change it."""
     from core.execution.worker import main
     from core.runs.store import RunDir

@@ -22,7 +22,11 @@ def app_url(finished_run_path: Path, tmp_path_factory: pytest.TempPathFactory):
         port = free.getsockname()[1]
     room = tmp_path_factory.mktemp("server")
     log = room / "log.txt"
-    environment = {**os.environ, "WORKBENCH_RUNS": str(finished_run_path.parent), "WORKBENCH_CACHE": str(room / "cache")}
+    environment = {
+        **os.environ,
+        "WORKBENCH_RUNS": str(finished_run_path.parent),
+        "WORKBENCH_CACHE": str(room / "cache"),
+    }
     command = [sys.executable, "-m", "workbench.cli", "up", "--port", str(port), "--no-browser"]
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=room, stdout=output, stderr=output, env=environment)

@@ -135,6 +135,17 @@ def test_every_system_starts_from_the_pretrained_weights(open_adapted: OpenWork)
     assert not torch.equal(kept(after)[words], kept(after, "ep")[words])
 
 
+def test_dropout_is_drawn_from_the_seed_of_the_stage(open_adapted: OpenWork) -> None:
+    """Whatever torch's generator was left at."""
+    own = {"task__fine_tuning": FINE | {"dropout": None}, "task__checkpoint": "last"}
+    runs = [open_adapted(**own), open_adapted(**own), open_adapted(**own | {"task__fine_tuning": FINE})]
+    for i, work in enumerate(runs):
+        torch.manual_seed(i)
+        fine_tune(work, TASK, "backbone")
+    assert same(kept(runs[0]), kept(runs[1]))
+    assert not same(kept(runs[0]), kept(runs[2]))  # without dropout
+
+
 def test_what_is_measured_is_what_is_kept(open_adapted: OpenWork) -> None:
     """The kept weights, loaded into a fresh workspace and measured as they are, give the stored ranks."""
     work = open_adapted(task__fine_tuning=FINE | {"learning_rate": 1e-2}, task__checkpoint="last")
