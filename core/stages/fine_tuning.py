@@ -118,8 +118,14 @@ class Choice:
         task, part = self.work.tasks[self.task], SYSTEM_PARTS[self.system]
         limit = self.plan.validation_queries
         held_out = {lang: task.benchmark(lang, "valid", limit) for lang in self.plan.train_languages}
+        held_out = {lang: benchmark for lang, benchmark in held_out.items() if len(benchmark)}
+        if not held_out:
+            raise ValueError(
+                f"The corpus {self.work.corpus.info.name} has no validation query of {self.task} in "
+                f"{', '.join(self.plan.train_languages)}: set tasks.{self.task}.checkpoint to last, or hold entities out."
+            )
         with self.work.adapters.active(part):
-            found = evaluate(self.work.encoder, self.work.index, {k: b for k, b in held_out.items() if len(b)})
+            found = evaluate(self.work.encoder, self.work.index, held_out)
         return mean_reciprocal_rank(found.values())
 
     def _save_weights(self) -> None:

@@ -175,7 +175,7 @@ def test_training_sentences_name_no_held_out_entity(graph: Graph) -> None:
     trained = 0
     for s in graph.mention_sentences:
         if SPLITS[s["split"]] == "train":
-            # Homonyms (a city and a country called Singapore) give one sentence for several pairs; one must be trained on.
+            # Homonyms (a city and a country called Singapore) share sentences; one of the pairs must be trained on.
             named = [pair for pair in stated[s["language"], s["text"]] if graph.ids[s["entity"]] in pair]
             assert any(graph.split[a] == graph.split[b] == "train" for a, b in named), s
             trained += 1

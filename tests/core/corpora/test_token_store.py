@@ -19,6 +19,7 @@ OBJECTS = [
     ("superlake is big", "lake"),
     ("la paz is near zu", "la paz"),
     ("zu borders sao tome", "sao tome"),
+    ("zu likes new old york now", "new old york"),
 ]
 
 
@@ -120,7 +121,7 @@ def test_spans_of_every_shape(spans: Corpus, tokenizer: PreTrainedTokenizerFast,
 def test_one_mask_stands_for_the_whole_object(spans: Corpus, tokenizer, tmp_path: Path) -> None:
     store = TokenStore.of(spans, tokenizer, tmp_path)
     batch = store.without_object(np.arange(len(OBJECTS)))
-    spaced = [0, 1, 2, 4, 5]  # in the fourth the object is glued to the letters before it, so the pieces differ
+    spaced = [0, 1, 2, 4, 5, 6]  # in the fourth the object is glued to the letters before it, so the pieces differ
     for i in spaced:
         text, name = OBJECTS[i]
         assert texts_of(batch)[i] == tokenizer(text.replace(name, "[MASK]")).input_ids
@@ -142,7 +143,7 @@ def test_the_released_code_keeps_the_last_word(spans: Corpus, tokenizer, tmp_pat
     """`tokens[:obj_start] + tokens[obj_end:]` with an inclusive `obj_end`, on the sentence split at spaces."""
     store = TokenStore.of(spans, tokenizer, tmp_path)
     found = texts_of(store.without_object(np.arange(len(OBJECTS)), keep_last_word=True))
-    split_at_spaces = [0, 1, 4, 5]
+    split_at_spaces = [0, 1, 4, 5, 6]
     for i in split_at_spaces:
         text, name = OBJECTS[i]
         words, object_words = text.split(), name.split()
