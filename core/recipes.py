@@ -55,7 +55,8 @@ def load(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
         ConfigError: If the file is missing, no YAML, or has bad fields.
     """
     try:
-        return parse(yaml.load(path.read_text(encoding="utf-8"), _LOADER) or {}, changes)
+        data = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
+        return parse({} if data is None else data, changes)
     except OSError as error:
         raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from babel.core import get_global
 from core.corpora.records import Entity, MentionSentence, Relation, Split, Triple, TripleSentence, triple_split
 from core.corpora.store import Corpus, CorpusWriter
 
-BUILD_VERSION = 1  # part of the cached folder's name; raise it when the build changes
+BUILD_VERSION = 2  # part of the cached folder's name; raise it when the build changes
 LICENCE = "Unicode-3.0 (labels and facts); relation labels and sentence patterns: this project, MIT"
 CARD = """\
 A multilingual knowledge graph built from Unicode CLDR (through Babel), without any download.
@@ -34,7 +34,8 @@ continent of a place (read off its zones' names), the likely script and main ter
 Sentences are PATTERNED: one hand-written pattern per relation and language, filled with labels in citation form. They
 exercise ES and TS; they are not natural text.
 
-Splits are by entity: a test triple has at least one test entity, a training triple has none.
+Splits are by entity, and entities that share a label in a language are in one split, so no name of a held-out entity
+is trained on. A test triple has at least one test entity, a training triple has none.
 """
 _KINDS = {"territories": "territory", "languages": "language", "currency_names": "currency", "scripts": "script"}
 _NOT_ENTITIES = {
@@ -137,10 +138,15 @@ def _area(zone: str) -> str | None:
     return area if place and area not in {"Etc", "SystemV", "US"} else None
 
 
-def _splits(labels: Mapping[str, object], valid_share: float, test_share: float) -> dict[str, Split]:
-    """A split for every entity: within each kind, ordered by a hash of the id, so that it never depends on a seed."""
+def _splits(labels: Mapping[str, Mapping[str, str]], valid_share: float, test_share: float) -> dict[str, Split]:
+    """A split for every entity: within each kind, ordered by a hash of the id, so that it never depends on a seed.
+
+    Entities that share a label in a language (the country Belize and the city Belize) stay together: a held-out entity
+    whose name was trained on would not be held out. A group goes with its first entity.
+    """
+    group = _homonyms(labels)
     by_kind: dict[str, list[str]] = defaultdict(list)
-    for id in labels:
+    for id in dict.fromkeys(group.values()):
         by_kind[id.split("/")[0]].append(id)
     splits: dict[str, Split] = {}
     for members in by_kind.values():
@@ -148,7 +154,24 @@ def _splits(labels: Mapping[str, object], valid_share: float, test_share: float)
         test, valid = round(len(members) * test_share), round(len(members) * valid_share)
         for rank, id in enumerate(members):
             splits[id] = "test" if rank < test else "valid" if rank < test + valid else "train"
-    return splits
+    return {id: splits[group[id]] for id in labels}
+
+
+def _homonyms(labels: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Entity -> first entity of those connected to it by equal labels in one language."""
+    parent = {id: id for id in labels}
+
+    def first(id: str) -> str:
+        while parent[id] != id:
+            parent[id] = id = parent[parent[id]]
+        return id
+
+    named: dict[tuple[str, str], str] = {}
+    for id, texts in labels.items():
+        for language, text in texts.items():
+            other, this = sorted((first(named.setdefault((language, text.casefold()), id)), first(id)))
+            parent[this] = other
+    return {id: first(id) for id in labels}
 
 
 def _facts() -> Iterator[tuple[str, str, str]]:

@@ -7,145 +7,15 @@ Every sampler has its own generator whose state is part of a checkpoint, so a re
 one would have drawn. Held-out entities, and languages outside the training languages, are never drawn.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from core.corpora.records import TokenBatch
+from core.corpora.draws import KnownFacts, LabelTable, Order, PairBatch, RowStream, relation_label_rows
 from core.corpora.store import Corpus, CorpusError
 from core.corpora.token_store import TokenStore
 
-Role = Literal["ep", "tp", "es", "ts"]
-ROLES: tuple[Role, ...] = ("ep", "tp", "es", "ts")
-Order = Literal["distinct", "random", "consecutive"]
 EpPairs = Literal["entities", "alignments", "triples"]
-
-
-@dataclass(frozen=True, slots=True)
-class PairBatch:
-    """Anchors and positives, row by row, with what the false-negative mask needs.
-
-    Attributes:
-        anchors: Texts x_i.
-        positives: Texts y_i.
-        entity: Entity of each positive, shape (batch,).
-        string: Number of each positive's normalised string, shape (batch,).
-        known: True where y_j is another true object of x_i's subject and relation, shape (batch, batch), or None.
-    """
-
-    anchors: TokenBatch
-    positives: TokenBatch
-    entity: np.ndarray
-    string: np.ndarray
-    known: np.ndarray | None = None
-
-
-class Sampler(Protocol):
-    """Draws batches; `state` goes into a checkpoint and comes back through `restore`. Its length is an epoch's pairs."""
-
-    def __len__(self) -> int: ...
-
-    def sample(self, pairs: int) -> PairBatch:
-        """Draw at most `pairs` pairs (fewer only where the corpus has no more that may stand side by side)."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on with the same draws, JSON-serialisable."""
-        ...
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        ...
-
-
-class LabelTable:
-    """The labels in the training languages, grouped by entity for array draws.
-
-    Args:
-        corpus: The corpus.
-        languages: Codes of the languages to draw from.
-    """
-
-    def __init__(self, corpus: Corpus, languages: Iterable[str]) -> None:
-        texts = corpus.texts("labels")
-        entity = corpus.column("labels", "entity")
-        rows = np.flatnonzero(texts.in_languages(languages))
-        self.rows = rows[np.argsort(entity[rows], kind="stable")]
-        self.language, self.string = texts.language, string_numbers(texts.text)
-        self.languages = texts.languages
-        bounds = np.searchsorted(entity[self.rows], np.arange(corpus.info.counts["entities"] + 1))
-        self.first, self.count = bounds[:-1], np.diff(bounds)
-
-    def draw(self, entities: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """One label of each entity, uniform over its labels: rows of the labels table, shape (entities,)."""
-        return self.rows[self.first[entities] + generator.integers(self.count[entities])]
-
-    def distinct_strings(self) -> np.ndarray:
-        """Number of different label strings per entity, shape (entities,)."""
-        entity = np.repeat(np.arange(len(self.count)), self.count)
-        pairs = np.unique(np.stack([entity, self.string[self.rows]]), axis=1)
-        return np.bincount(pairs[0], minlength=len(self.count))
-
-
-def string_numbers(texts: pa.Array) -> np.ndarray:
-    """A number per text, equal where the texts agree after NFKC, lower-casing and trimming, shape (texts,)."""
-    normalised = pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")))
-    return pc.dictionary_encode(normalised).indices.to_numpy(zero_copy_only=False)
-
-
-@dataclass
-class RowStream:
-    """Draws row numbers for batches.
-
-    Attributes:
-        rows: The rows to draw from, in file order.
-        order: `distinct` shuffles and never puts two rows with an equal key into one batch; `random` draws
-            independently; `consecutive` goes through the file, as the released code does.
-        seed: Seed of the generator.
-        keys: For `distinct`: arrays aligned with `rows`; no value of any of them stands twice in a batch.
-        weights: For `random`: how often each row is drawn, aligned with `rows`; None draws uniformly.
-    """
-
-    rows: np.ndarray
-    order: Order
-    seed: int
-    keys: tuple[np.ndarray, ...] = ()
-    weights: np.ndarray | None = None
-    generator: np.random.Generator = field(init=False)
-    position: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self.generator = np.random.default_rng(self.seed)
-        self._cumulative = None if self.weights is None else np.cumsum(self.weights, dtype=np.float64)
-
-    def next(self, count: int) -> np.ndarray:
-        """Rows of the next batch, shape (count,) or shorter when no more distinct ones exist."""
-        if self.order == "consecutive":
-            chosen = (self.position + np.arange(count)) % len(self.rows)
-            self.position = int((self.position + count) % len(self.rows))
-        elif self.order == "distinct":
-            chosen = self.generator.permutation(len(self.rows))
-            for key in self.keys:
-                chosen = chosen[np.sort(np.unique(key[chosen], return_index=True)[1])]
-            chosen = chosen[:count]
-        elif self._cumulative is None:
-            chosen = self.generator.integers(len(self.rows), size=count)
-        else:
-            chosen = np.searchsorted(self._cumulative, self.generator.random(count) * self._cumulative[-1], "right")
-        return self.rows[chosen]
-
-    def state(self) -> dict[str, Any]:
-        """Generator and position."""
-        return {"generator": self.generator.bit_generator.state, "position": self.position}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
-        self.generator.bit_generator.state = state["generator"]
-        self.position = state["position"]
 
 
 class _Streamed:
@@ -220,26 +90,6 @@ class EntityPairs(_Streamed):
         return PairBatch(anchors, positives, entities, self.labels.string[second])
 
 
-class KnownFacts:
-    """The training triples as a set: which entities are true objects of a subject and relation."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self.rows = corpus.rows_of("triples", "train")
-        self.subject, self.relation, self.object = (
-            corpus.column("triples", c) for c in ("subject", "relation", "object")
-        )
-        self._entities = corpus.info.counts["entities"]
-        self._keys = np.unique(self._key(self.rows)[:, None] * self._entities + self.object[self.rows, None])
-
-    def _key(self, triples: np.ndarray) -> np.ndarray:
-        return self.relation[triples].astype(np.int64) * self._entities + self.subject[triples]
-
-    def matrix(self, triples: np.ndarray) -> np.ndarray:
-        """True at (i, j) where triple j's object is a true object of triple i's subject and relation."""
-        keys = self._key(triples)[:, None] * self._entities + self.object[triples][None, :]
-        return np.isin(keys, self._keys)
-
-
 class TriplePairs(_Streamed):
     """TP: `[e_s ; r]` -> `e_o`, every label in its own random language (code-switched, as in the paper).
 
@@ -249,8 +99,8 @@ class TriplePairs(_Streamed):
         labels: Labels in the training languages.
         seed: Seed of the draws.
         order: How triples are drawn; `distinct` keeps subjects and objects apart.
-        fallback: Language of a relation label that is missing in the drawn language; None leaves it out, so that the
-            anchor is the bare subject (the released code's empty string).
+        fallback: Language of a relation label that is missing in the drawn language. None draws among the labels that
+            the relation has, and where it has none the anchor is the bare subject (the released code's empty string).
     """
 
     def __init__(
@@ -267,42 +117,23 @@ class TriplePairs(_Streamed):
         rows = facts.rows[(labels.count[facts.subject[facts.rows]] > 0) & (labels.count[facts.object[facts.rows]] > 0)]
         _require(len(rows) > 1, corpus, "two training triples with labels in the training languages")
         self.stream = RowStream(rows, order, seed, keys=(facts.object[rows], facts.subject[rows]))
-        self.relation_label = relation_label_rows(corpus, labels.languages, fallback)
-        self.drawn_languages = np.unique(labels.language[labels.rows])
+        languages = np.unique(labels.language[labels.rows])
+        self.relation_label = relation_label_rows(corpus, labels.languages, fallback)[:, languages]
+        self.own_labels_only = fallback is None
 
     def sample(self, pairs: int) -> PairBatch:
         """Draw `pairs` triples."""
         triples, generator, facts = self.stream.next(pairs), self.stream.generator, self.facts
         subject = self.labels.draw(facts.subject[triples], generator)
         object_ = self.labels.draw(facts.object[triples], generator)
-        language = generator.choice(self.drawn_languages, len(triples))
-        relation = self.relation_label[facts.relation[triples], language]
+        offered = self.relation_label[facts.relation[triples]]
+        chance = generator.random(offered.shape)
+        if self.own_labels_only:
+            chance = np.where(offered < 0, -1.0, chance)
+        relation = np.take_along_axis(offered, chance.argmax(1)[:, None], axis=1)[:, 0]
         anchors = self.tokens.join(self.tokens.text("labels", subject), self.tokens.text("relation_labels", relation))
         positives = self.tokens.join(self.tokens.text("labels", object_))
         return PairBatch(anchors, positives, facts.object[triples], self.labels.string[object_], facts.matrix(triples))
-
-
-def relation_label_rows(corpus: Corpus, languages: list[str], fallback: str | None) -> np.ndarray:
-    """Row of `relation_labels` for each relation and language, the fallback's where there is none, else -1.
-
-    Args:
-        corpus: The corpus.
-        languages: Codes that the columns stand for.
-        fallback: Code of the language to fall back to, or None.
-
-    Returns:
-        Row numbers, shape (relations, languages).
-    """
-    texts, relation = corpus.texts("relation_labels"), corpus.column("relation_labels", "relation")
-    rows = np.full((corpus.info.counts["relations"], len(languages)), -1)
-    columns = {code: i for i, code in enumerate(languages)}
-    of_language = np.asarray([columns.get(code, -1) for code in texts.languages], np.int64)[texts.language]
-    if fallback in texts.languages:
-        default = texts.language == texts.languages.index(fallback)
-        rows[relation[default]] = np.flatnonzero(default)[:, None]
-    known = of_language >= 0
-    rows[relation[known], of_language[known]] = np.flatnonzero(known)
-    return rows
 
 
 class MentionPairs(_Streamed):

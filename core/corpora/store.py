@@ -87,7 +87,9 @@ class CorpusWriter:
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self._room = Path(tempfile.mkdtemp(dir=self.target.parent, prefix=f".{self.target.name}."))
         for table, schema in _SCHEMAS.items():
-            self._writers[table] = pq.ParquetWriter(self._room / f"{table}.parquet", schema, compression="zstd")
+            self._writers[table] = pq.ParquetWriter(
+                self._room / f"{table}.parquet", schema, compression="zstd", write_page_checksum=True
+            )
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -181,6 +183,7 @@ class CorpusWriter:
             if not (self.target / _MANIFEST).is_file() and any(self.target.iterdir()):
                 raise CorpusError(f"{self.target} exists and is no corpus: not replaced. Name another folder.")
             shutil.rmtree(self.target)
+        self._room.chmod(0o755)  # mkdtemp makes it private
         os.replace(self._room, self.target)
 
 
@@ -253,7 +256,7 @@ class Corpus:
             CorpusError: If the file is damaged.
         """
         try:
-            table = pq.read_table(self.path / f"{name}.parquet", schema=_SCHEMAS[name])
+            table = pq.read_table(self.path / f"{name}.parquet", schema=_SCHEMAS[name], page_checksum_verification=True)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{self.path / name}.parquet is damaged ({error}). Build the corpus again.") from error
         if len(table) != self.info.counts[name]:

@@ -86,6 +86,7 @@ class TokenStore:
                 _tokenise(corpus, tokenizer, room, limits, progress)
                 (room / "special.json").write_text(json.dumps(vars(special)))
                 shutil.rmtree(path, ignore_errors=True)
+                room.chmod(0o755)  # mkdtemp makes it private
                 os.replace(room, path)
             finally:
                 shutil.rmtree(room, ignore_errors=True)

@@ -163,6 +163,7 @@ def embedded_folder(cache: Path) -> Path:
         try:
             embedded.convert(room)
             shutil.rmtree(folder, ignore_errors=True)
+            room.chmod(0o755)  # mkdtemp makes it private
             os.replace(room, folder)
         except embedded.EmbeddedBackboneError as error:
             raise BackboneError(str(error)) from error

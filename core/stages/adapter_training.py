@@ -6,7 +6,7 @@ import torch
 
 from core import catalog
 from core.config import Optimisation, Sampling
-from core.corpora.sampler import Sampler
+from core.corpora.draws import Sampler
 from core.encoder.adapter_set import LARGE, SMALL
 from core.stages.contrastive import Stage, stage_seed, train_stage
 from core.stages.workspace import Workspace

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.config import Objective, Optimisation
+from core.corpora.draws import PairBatch, Sampler
 from core.corpora.records import TokenBatch
-from core.corpora.sampler import PairBatch, Sampler
 from core.encoder.text_encoder import TextEncoder
 from core.objectives import false_negatives, info_nce, symmetric_info_nce
 from core.stages.loop import Step, train

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.config import Optimisation
-from core.corpora.sampler import Sampler
+from core.corpora.draws import Sampler
 from core.runs.store import write_atomic
 
 

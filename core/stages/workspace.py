@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core import catalog
 from core.config import RunConfig, TaskName
-from core.corpora.sampler import LabelTable
+from core.corpora.draws import LabelTable
 from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import AdapterSet

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from core.corpora.draws import KnownFacts, relation_label_rows
 from core.corpora.records import Split
-from core.corpora.sampler import KnownFacts, relation_label_rows
 from core.tasks.retrieval import Benchmark, LabelIndex, TaskPairs, sample
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.compute as pc
 import torch
 
+from core.corpora.draws import PairBatch, RowStream, string_numbers
 from core.corpora.records import TokenBatch
-from core.corpora.sampler import PairBatch, RowStream, string_numbers
 from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
 from core.encoder.text_encoder import TextEncoder

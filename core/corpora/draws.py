@@ -1,0 +1,180 @@
+"""What samplers draw with: batches of pairs, the label table, the stream of rows, and the set of known facts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.corpora.records import TokenBatch
+from core.corpora.store import Corpus
+
+Order = Literal["distinct", "random", "consecutive"]
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """Anchors and positives, row by row, with what the false-negative mask needs.
+
+    Attributes:
+        anchors: Texts x_i.
+        positives: Texts y_i.
+        entity: Entity of each positive, shape (batch,).
+        string: Number of each positive's normalised string, shape (batch,).
+        known: True where y_j is another true object of x_i's subject and relation, shape (batch, batch), or None.
+    """
+
+    anchors: TokenBatch
+    positives: TokenBatch
+    entity: np.ndarray
+    string: np.ndarray
+    known: np.ndarray | None = None
+
+
+class Sampler(Protocol):
+    """Draws batches; `state` goes into a checkpoint and comes back through `restore`. Its length is an epoch's pairs."""
+
+    def __len__(self) -> int: ...
+
+    def sample(self, pairs: int) -> PairBatch:
+        """Draw at most `pairs` pairs (fewer only where the corpus has no more that may stand side by side)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on with the same draws, JSON-serialisable."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+
+class LabelTable:
+    """The labels in the training languages, grouped by entity for array draws.
+
+    Args:
+        corpus: The corpus.
+        languages: Codes of the languages to draw from.
+    """
+
+    def __init__(self, corpus: Corpus, languages: Iterable[str]) -> None:
+        texts = corpus.texts("labels")
+        entity = corpus.column("labels", "entity")
+        rows = np.flatnonzero(texts.in_languages(languages))
+        self.rows = rows[np.argsort(entity[rows], kind="stable")]
+        self.language, self.string = texts.language, string_numbers(texts.text)
+        self.languages = texts.languages
+        bounds = np.searchsorted(entity[self.rows], np.arange(corpus.info.counts["entities"] + 1))
+        self.first, self.count = bounds[:-1], np.diff(bounds)
+
+    def draw(self, entities: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """One label of each entity, uniform over its labels: rows of the labels table, shape (entities,)."""
+        return self.rows[self.first[entities] + generator.integers(self.count[entities])]
+
+    def distinct_strings(self) -> np.ndarray:
+        """Number of different label strings per entity, shape (entities,)."""
+        entity = np.repeat(np.arange(len(self.count)), self.count)
+        pairs = np.unique(np.stack([entity, self.string[self.rows]]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self.count))
+
+
+def string_numbers(texts: pa.Array) -> np.ndarray:
+    """A number per text, equal where the texts agree after NFKC, lower-casing and trimming, shape (texts,)."""
+    normalised = pc.utf8_trim_whitespace(pc.utf8_lower(pc.utf8_normalize(texts, "NFKC")))
+    return pc.dictionary_encode(normalised).indices.to_numpy(zero_copy_only=False)
+
+
+@dataclass
+class RowStream:
+    """Draws row numbers for batches.
+
+    Attributes:
+        rows: The rows to draw from, in file order.
+        order: `distinct` shuffles and never puts two rows with an equal key into one batch; `random` draws
+            independently; `consecutive` goes through the file, as the released code does.
+        seed: Seed of the generator.
+        keys: For `distinct`: arrays aligned with `rows`; no value of any of them stands twice in a batch.
+        weights: For `random`: how often each row is drawn, aligned with `rows`; None draws uniformly.
+    """
+
+    rows: np.ndarray
+    order: Order
+    seed: int
+    keys: tuple[np.ndarray, ...] = ()
+    weights: np.ndarray | None = None
+    generator: np.random.Generator = field(init=False)
+    position: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.generator = np.random.default_rng(self.seed)
+        self._cumulative = None if self.weights is None else np.cumsum(self.weights, dtype=np.float64)
+
+    def next(self, count: int) -> np.ndarray:
+        """Rows of the next batch, shape (count,) or shorter when no more distinct ones exist."""
+        if self.order == "consecutive":
+            chosen = (self.position + np.arange(count)) % len(self.rows)
+            self.position = int((self.position + count) % len(self.rows))
+        elif self.order == "distinct":
+            chosen = self.generator.permutation(len(self.rows))
+            for key in self.keys:
+                chosen = chosen[np.sort(np.unique(key[chosen], return_index=True)[1])]
+            chosen = chosen[:count]
+        elif self._cumulative is None:
+            chosen = self.generator.integers(len(self.rows), size=count)
+        else:
+            chosen = np.searchsorted(self._cumulative, self.generator.random(count) * self._cumulative[-1], "right")
+        return self.rows[chosen]
+
+    def state(self) -> dict[str, Any]:
+        """Generator and position."""
+        return {"generator": self.generator.bit_generator.state, "position": self.position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.generator.bit_generator.state = state["generator"]
+        self.position = state["position"]
+
+
+class KnownFacts:
+    """The training triples as a set: which entities are true objects of a subject and relation."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.rows = corpus.rows_of("triples", "train")
+        self.subject, self.relation, self.object = (
+            corpus.column("triples", c) for c in ("subject", "relation", "object")
+        )
+        self._entities = corpus.info.counts["entities"]
+        self._keys = np.unique(self._key(self.rows)[:, None] * self._entities + self.object[self.rows, None])
+
+    def _key(self, triples: np.ndarray) -> np.ndarray:
+        return self.relation[triples].astype(np.int64) * self._entities + self.subject[triples]
+
+    def matrix(self, triples: np.ndarray) -> np.ndarray:
+        """True at (i, j) where triple j's object is a true object of triple i's subject and relation."""
+        keys = self._key(triples)[:, None] * self._entities + self.object[triples][None, :]
+        return np.isin(keys, self._keys)
+
+
+def relation_label_rows(corpus: Corpus, languages: list[str], fallback: str | None) -> np.ndarray:
+    """Row of `relation_labels` for each relation and language, the fallback's where there is none, else -1.
+
+    Args:
+        corpus: The corpus.
+        languages: Codes that the columns stand for.
+        fallback: Code of the language to fall back to, or None.
+
+    Returns:
+        Row numbers, shape (relations, languages).
+    """
+    texts, relation = corpus.texts("relation_labels"), corpus.column("relation_labels", "relation")
+    rows = np.full((corpus.info.counts["relations"], len(languages)), -1)
+    columns = {code: i for i, code in enumerate(languages)}
+    of_language = np.asarray([columns.get(code, -1) for code in texts.languages], np.int64)[texts.language]
+    if fallback in texts.languages:
+        default = texts.language == texts.languages.index(fallback)
+        rows[relation[default]] = np.flatnonzero(default)[:, None]
+    known = of_language >= 0
+    rows[relation[known], of_language[known]] = np.flatnonzero(known)
+    return rows
