@@ -55,7 +55,7 @@ def load(path: Path, changes: Mapping[str, Any] | None = None) -> RunConfig:
         ConfigError: If the file is missing, no YAML, or has bad fields.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
+        data = _LOADER(path.read_text(encoding="utf-8")).get_single_data()
         return parse({} if data is None else data, changes)
     except OSError as error:
         raise ConfigError(f"The config {path} cannot be read: {error.strerror}.") from None

@@ -183,7 +183,7 @@ class CorpusWriter:
             if not (self.target / _MANIFEST).is_file() and any(self.target.iterdir()):
                 raise CorpusError(f"{self.target} exists and is no corpus: not replaced. Name another folder.")
             shutil.rmtree(self.target)
-        self._room.chmod(0o755)  # mkdtemp makes it private
+        self._room.chmod(0o755)
         os.replace(self._room, self.target)
 
 
@@ -286,16 +286,6 @@ class Corpus:
             encoded = encoded.combine_chunks()
         language = encoded.indices.to_numpy(zero_copy_only=False)
         return Texts(language, encoded.dictionary.to_pylist(), data["text"].combine_chunks())
-
-    @cached_property
-    def entity_ids(self) -> list[str]:
-        """Id of every entity, by row."""
-        return self._cached("entities")["id"].to_pylist()
-
-    @cached_property
-    def relation_ids(self) -> list[str]:
-        """Id of every relation, by row."""
-        return self._cached("relations")["id"].to_pylist()
 
     def rows_of(self, table: str, split: Split) -> np.ndarray:
         """Row numbers of a table with a `split` column that belong to `split`."""

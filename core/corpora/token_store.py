@@ -7,9 +7,6 @@ different texts may be joined because the pre-tokeniser of every supported backb
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +15,7 @@ import numpy as np
 
 from core.corpora.records import SpecialTokens, TokenBatch, ragged_index
 from core.corpora.store import TEXT_TABLES, Corpus
+from core.folders import made_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,17 +77,10 @@ class TokenStore:
         parts += [phrase_tokens, sentence_tokens, special.prefix, special.suffix]
         path = cache / hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
         if not (path / "special.json").is_file():
-            cache.mkdir(parents=True, exist_ok=True)
-            room = Path(tempfile.mkdtemp(dir=cache, prefix=".building."))
-            try:
+            with made_whole(path) as room:
                 limits = {t: sentence_tokens if t in _SENTENCES else phrase_tokens for t in TEXT_TABLES}
                 _tokenise(corpus, tokenizer, room, limits, progress)
                 (room / "special.json").write_text(json.dumps(vars(special)))
-                shutil.rmtree(path, ignore_errors=True)
-                room.chmod(0o755)  # mkdtemp makes it private
-                os.replace(room, path)
-            finally:
-                shutil.rmtree(room, ignore_errors=True)
         return cls(path, special)
 
     def used_ids(self) -> np.ndarray:

@@ -6,9 +6,6 @@ with the command that fetches it.
 
 import hashlib
 import inspect
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.corpora.records import TokenBatch
 from core.encoder import embedded
+from core.folders import made_whole
 
 # Position id of a text's first token, for the architectures whose position ids and 3-D masks packing relies on.
 _FIRST_POSITION = {"bert": 0, "xlm-roberta": 2, "roberta": 2, "camembert": 2}
@@ -135,19 +133,11 @@ def load_backbone(source: str, cache: Path, allow_download: bool = False) -> Bac
 
 def save_trimmed(backbone: Backbone, folder: Path) -> None:
     """Write a trimmed backbone as a model folder that `load_backbone` reads, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with made_whole(folder) as room:
         PreTrainedModel.save_pretrained(backbone.model, room)
         backbone.tokenizer.save_pretrained(room)
         if backbone.kept is not None:
             np.save(room / _PIECES, backbone.kept)
-        room.chmod(0o755)
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(room, folder)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 def embedded_folder(cache: Path) -> Path:
@@ -158,17 +148,11 @@ def embedded_folder(cache: Path) -> Path:
     """
     folder = cache / "backbones" / f"multilingual-e5-small-q4-v{embedded.FORMAT_VERSION}"
     if not (folder / "source.json").is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting."))
         try:
-            embedded.convert(room)
-            shutil.rmtree(folder, ignore_errors=True)
-            room.chmod(0o755)  # mkdtemp makes it private
-            os.replace(room, folder)
+            with made_whole(folder) as room:
+                embedded.convert(room)
         except embedded.EmbeddedBackboneError as error:
             raise BackboneError(str(error)) from error
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
     return folder
 
 

@@ -4,6 +4,7 @@ What is stored is what is measured: a stage loads its file back before it is eva
 weights that are kept and not to their unrounded ancestors.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def save_weights(backbone: Backbone, folder: Path, names: Iterable[str]) -> None
     """Write the parameters `names` of the backbone's model (its own, adapters', fusion's) to `folder` in float16."""
     parameters = dict(backbone.model.named_parameters())
     state = {name: parameters[name].detach().to("cpu", torch.float16).contiguous() for name in names}
-    save_file(state, folder / _WEIGHTS)
+    room = folder / f".{_WEIGHTS}.tmp"  # a kill leaves the old weights or the new ones
+    save_file(state, room)
+    os.replace(room, folder / _WEIGHTS)
     if backbone.kept is not None:
         np.save(folder / _PIECES, backbone.kept)
 

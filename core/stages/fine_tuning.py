@@ -44,7 +44,8 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
             title = f"fine-tuning {system} on {task.replace('_', ' ')}"
             stage = Stage(key, title, part, names, samplers, plan.fine_tuning)
             choice.consider(Step(0, stage.steps, 0.0, 0.0, 0))
-            train_stage(work, stage, on_step=choice.consider)
+            if stage.steps not in choice.history:  # else an earlier attempt ended while it measured
+                train_stage(work, stage, on_step=choice.consider)
         ranks = choice.ranks(f"{key}.test")
         work.run.write_ranks(task, system, "fine-tuned", to_arrays(ranks))
 

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,10 @@ from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import AdapterSet
 from core.encoder.backbones import Backbone, load_backbone
 from core.encoder.text_encoder import TextEncoder, pick_device, pick_precision
+from core.folders import made_whole
 from core.languages import PAPER_LANGUAGES
 from core.runs.journal import Journal
-from core.runs.store import RunDir, cache_root, write_atomic
+from core.runs.store import RunDir, cache_root
 from core.tasks.retrieval import Benchmark, LabelIndex
 
 _DONE = "done.json"
@@ -97,14 +97,9 @@ class Workspace:
 
     def keep(self, stage: str, write: Callable[[Path], None], facts: Mapping[str, Any]) -> None:
         """Let `write` fill a folder and make it the stage's in one step; `facts` go into its `done.json`."""
-        target = self.run.checkpoint_dir(stage)
-        room = target.with_name(f".{target.name}.tmp")
-        shutil.rmtree(room, ignore_errors=True)
-        room.mkdir(parents=True)
-        write(room)
-        write_atomic(room / _DONE, json.dumps(facts).encode())
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(room, target)
+        with made_whole(self.run.checkpoint_dir(stage)) as room:
+            write(room)
+            (room / _DONE).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def prepare(run: RunDir, journal: Journal) -> Workspace:

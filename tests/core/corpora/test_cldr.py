@@ -58,7 +58,7 @@ def test_counts_are_plausible(built: Corpus) -> None:
     assert counts["triples"] > 2500
     assert counts["mention_sentences"] > 1000
     assert counts["triple_sentences"] > counts["mention_sentences"]
-    kinds = Counter(id.split("/")[0] for id in built.entity_ids)
+    kinds = Counter(id.split("/")[0] for id in built.table("entities")["id"].to_pylist())
     assert set(kinds) == {"territory", "language", "currency", "script", "city"}
     assert min(kinds.values()) > 180
 

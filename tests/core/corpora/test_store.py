@@ -44,7 +44,7 @@ def write(
 
 def contents(corpus: Corpus) -> tuple:
     """The records that a corpus holds, read through its columns."""
-    ids, relations = corpus.entity_ids, corpus.relation_ids
+    ids, relations = (corpus.table(t)["id"].to_pylist() for t in ("entities", "relations"))
 
     def texts(table: str, *columns: str) -> list[tuple]:
         found = corpus.texts(table)
