@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test check lint types clean
+.PHONY: help demo app test bench lint clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,9 @@ app: $(VENV)/.app  ## Open the app on http://127.0.0.1:8501
 test: $(VENV)/.dev  ## Run the tests, and the linters' checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.app  ## Measure what packing and the rewritten fusion gain here, as ratios
+	@$(BIN)/python -m tests.bench.encoder
 
 lint: $(VENV)/.dev  ## Mend what the linter and the formatter can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -110,6 +110,7 @@ def learning_curves(steps: pd.DataFrame) -> go.Figure:
 
 
 def _finished(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_yaxes(zeroline=False)
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 40, "b": 40},

@@ -41,8 +41,10 @@ class Protocol:
 PROTOCOLS: dict[str, Protocol] = {
     p.key: p
     for p in (
-        Protocol("strict", "filtered", 0, "one-based ranks among every entity of the language, other answers filtered"),
-        Protocol("strict-raw", "raw", 0, "one-based ranks among every entity of the language, nothing filtered"),
+        Protocol(
+            "strict", "filtered", 0, "one-based ranks among every candidate of the benchmark, other answers filtered"
+        ),
+        Protocol("strict-raw", "raw", 0, "one-based ranks among every candidate of the benchmark, nothing filtered"),
         Protocol(
             "released", "released", 1, "as the released code counts: Hit@k is Hit@(k+1) among unique gold strings"
         ),
