@@ -100,7 +100,7 @@ def test_every_preset_parses_under_every_recipe(recipe: str) -> None:
         assert config.recipe == recipe
         assert config.title == name
         if name == "demo":  # a preset's own budget replaces the recipe's other kind of budget
-            assert (config.adapters.ep.steps, config.adapters.ep.epochs) == (70, None)
+            assert (config.adapters.ep.steps, config.adapters.ep.epochs) == (64, None)
             assert config.adapters.large is None
             rate = {"paper": 1e-4, "released": 1e-4, "corrected": 3e-3}[recipe]
             assert config.adapters.ep.learning_rate == rate
