@@ -6,11 +6,13 @@ import shutil
 import psutil
 import streamlit as st
 
+from core import catalog
 from core.languages import GROUP_MEANING, GROUPS
 from core.recipes import named
+from core.runs import tables
 from core.runs.store import RunDir, runs_root
 from workbench import charts, jobs, loaders
-from workbench.terminal import TASK_TITLES, duration
+from workbench.terminal import duration
 
 
 def start_demo() -> None:
@@ -30,8 +32,8 @@ def stages(run: RunDir) -> None:
     texts = (
         ("1 · Backbone", "pretrained, frozen in stage 2", [backbone]),
         ("2 · Adapters", "each alone on its objective", [f"{r}: {_budget(p)}" for r, p in trained.items()]),
-        ("3 · Fusion", "on a task, all else frozen", [f"{TASK_TITLES[t]}: {_budget(p)}" for t, p in fused.items()]),
-        ("4 · Fine-tuning", "everything, on a task", [f"{TASK_TITLES[t]}: {_budget(p)}" for t, p in tuned.items()]),
+        ("3 · Fusion", "on a task, all else frozen", [f"{_title(t)}: {_budget(p)}" for t, p in fused.items()]),
+        ("4 · Fine-tuning", "everything, on a task", [f"{_title(t)}: {_budget(p)}" for t, p in tuned.items()]),
     )
     for column, (title, meaning, lines) in zip(st.columns(4), texts, strict=True):
         with column.container(border=True, height="stretch"):
@@ -39,6 +41,10 @@ def stages(run: RunDir) -> None:
             st.caption(meaning)
             for line in lines:
                 st.text(line)
+
+
+def _title(task: str) -> str:
+    return catalog.item("task", task).title
 
 
 def _budget(plan) -> str:
@@ -56,7 +62,7 @@ def headline(run: RunDir) -> None:
     tasks = list(dict.fromkeys(rows.task))
     for column, task in zip(st.columns(len(tasks)), tasks, strict=True):
         with column:
-            st.markdown(f"**{TASK_TITLES[task]}**")
+            st.markdown(f"**{_title(task)}**")
             figure = charts.group_dots(rows[rows.task == task], "Hit@1 (%)")
             st.plotly_chart(figure, key=f"head_{task}", config=charts.CONFIG, alt=f"Hit@1 by system and group, {task}")
 
@@ -101,7 +107,7 @@ for run in running:
         min(1.0, status.done / status.total) if status.total else 0.0,
         f"{run.name}: {status.stage}, {duration(status.seconds_left())} left",
     )
-finished = [run for run in runs if run.results_file.is_file()]
+finished = tables.finished(runs)
 if finished:
     stages(finished[0])
     headline(finished[0])

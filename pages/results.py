@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
+from core import catalog
 from core.evaluation.metrics import RANKING_METRICS
 from core.evaluation.protocols import PROTOCOLS
 from core.languages import GROUP_MEANING, GROUPS, describe
 from core.runs.provenance import stamp
 from core.runs.tables import group_table
 from workbench import charts, loaders, pickers
-from workbench.terminal import TASK_TITLES
 
 
 def groups_table(rows: pd.DataFrame, metric: str) -> None:
@@ -47,8 +47,9 @@ if selection is not None:
     ]
     by_group, by_language = rows[rows.language.isna()], rows[rows.language.notna()]
     spec = RANKING_METRICS[selection.metric]
+    title = catalog.item("task", selection.task).title
     st.text(
-        f"{TASK_TITLES[selection.task]} on {rows.dataset.iloc[0]}: {spec.label} in {spec.unit}, {spec.better} is better. "
+        f"{title} on {rows.dataset.iloc[0]}: {spec.label} in {spec.unit}, {spec.better} is better. "
         f"Run {selection.run.name}, recipe {selection.run.config.recipe}, seed {selection.run.config.seed}; "
         f"protocol {selection.protocol}: {PROTOCOLS[selection.protocol].meaning}."
     )

@@ -11,10 +11,10 @@ import yaml
 
 from core import recipes
 from core.config import RunConfig
-from core.execution import launcher, preflight
+from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
-from workbench import cli_data, terminal
+from workbench import cli_data, jobs, terminal
 from workbench.cli_data import Json
 
 app = typer.Typer(
@@ -219,8 +219,7 @@ def _config(name: str, seed: int | None, changes: list[str]) -> RunConfig:
 
 
 def _launch(config: RunConfig, detach: bool) -> None:
-    preflight.check(config)
-    created = RunDir.create(config)
+    created = jobs.create(config)
     err.print(f"Run {created.name}", soft_wrap=True)
     _follow_or_start(created, detach)
 

@@ -1,8 +1,19 @@
-"""The app's side of jobs: what a button does, and what to say when it cannot."""
+"""The app's and the command line's side of jobs: what a button does, and what to say when it cannot."""
 
 from core import recipes
+from core.config import RunConfig
 from core.execution import launcher, preflight
 from core.runs.store import RunDir
+
+
+def create(config: RunConfig) -> RunDir:
+    """A queued run of a config that can run here.
+
+    Raises:
+        ValueError: If it cannot; nothing has been written then.
+    """
+    preflight.check(config)
+    return RunDir.create(config)
 
 
 def start_preset(name: str) -> RunDir:
@@ -11,9 +22,7 @@ def start_preset(name: str) -> RunDir:
     Raises:
         ValueError: If it cannot run here; the message says why.
     """
-    config = recipes.named(name)
-    preflight.check(config)
-    run = RunDir.create(config)
+    run = create(recipes.named(name))
     launcher.start(run)
     return run
 

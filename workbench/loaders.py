@@ -1,6 +1,5 @@
 """The only cached functions of the app. Keys hold everything that a result depends on."""
 
-import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def _results(runs: tuple[tuple[str, int], ...]) -> pd.DataFrame:
 
 def steps(run: RunDir) -> pd.DataFrame:
     """The steps of a run's stages so far: time, stage, step, steps, loss, learning_rate, pairs_per_second."""
-    rows = [e for e in _tail(str(run.events_file)).read() if e.get("event") == "step" and "loss" in e]
+    rows = [e for e in _tail(str(run.path)).read() if e.get("event") == "step" and "loss" in e]
     return pd.DataFrame(rows, columns=["time", "stage", "step", "steps", "loss", "learning_rate", "pairs_per_second"])
 
 
@@ -59,26 +58,21 @@ def log_tail(run: RunDir, lines: int = 40) -> str:
 
 
 class _Tail:
-    """The whole lines of a growing JSON-lines file; each byte is read from the disk once."""
+    """The events of a run that goes on; each byte is read from the disk once."""
 
-    def __init__(self, path: str) -> None:
-        self.path, self.position, self.rows, self.lock = Path(path), 0, [], threading.Lock()
+    def __init__(self, run: RunDir) -> None:
+        self.run, self.position, self.rows, self.lock = run, 0, [], threading.Lock()
 
     def read(self) -> list[dict[str, Any]]:
         with self.lock:
-            if not self.path.is_file():
-                return []
-            with self.path.open("rb") as file:
-                if file.seek(0, 2) < self.position:
-                    self.position, self.rows = 0, []
-                file.seek(self.position)
-                data = file.read()
-            whole = data.rfind(b"\n") + 1
-            self.position += whole
-            self.rows += [json.loads(line) for line in data[:whole].splitlines()]
+            file = self.run.events_file
+            if file.is_file() and file.stat().st_size < self.position:  # another file of the same name
+                self.position, self.rows = 0, []
+            found, self.position = self.run.events_from(self.position)
+            self.rows += found
             return list(self.rows)
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
 def _tail(path: str) -> _Tail:
-    return _Tail(path)
+    return _Tail(RunDir(Path(path)))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core import catalog
 from core.evaluation.protocols import PROTOCOLS
+from core.runs import tables
 from core.runs.store import RunDir
 from workbench import loaders
-from workbench.terminal import TASK_TITLES
 
 FIELDS = ("run", "task", "protocol", "metric")
 
@@ -53,7 +54,7 @@ def pick_run(runs: Sequence[RunDir], label: str = "Run") -> RunDir:
 
 def pick_results() -> Selection | None:
     """Run, task, metric and protocol of the results to show, or None when no run has results (and the page says so)."""
-    runs = [run for run in loaders.all_runs() if run.results_file.is_file()]
+    runs = tables.finished(loaders.all_runs())
     if not runs:
         st.info("No run has results yet. Start the demo on the overview, or with: workbench demo")
         return None
@@ -63,7 +64,7 @@ def pick_results() -> Selection | None:
         tasks, metrics = list(dict.fromkeys(found.task)), list(dict.fromkeys(found.metric))
         _fit("task", tasks)
         task = st.selectbox(
-            "Task", tasks, key="task", persist_state="session", format_func=lambda t: TASK_TITLES.get(t, t)
+            "Task", tasks, key="task", persist_state="session", format_func=lambda t: catalog.item("task", t).title
         )
         _fit("metric", metrics)
         metric = st.selectbox("Metric", metrics, key="metric", persist_state="session")

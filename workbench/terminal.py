@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from core import catalog
 from core.execution import launcher
 from core.runs.store import RunDir, RunError, Status
 from core.runs.tables import group_table
 
-TASK_TITLES = {"kg_completion": "Knowledge-graph completion", "entity_alignment": "Entity alignment"}
 _WIDE = 110  # columns of a terminal where values and intervals stand side by side
 _POLL_SECONDS = 0.5
 _SECONDS_BETWEEN_LINES = 30.0
@@ -102,7 +102,7 @@ def print_groups(frame: pd.DataFrame, protocol: str, console: Console) -> None:
         for group, metric in wide.columns:
             table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
         for task, part in wide.groupby(level="task", sort=False):
-            table.add_row(f"[bold]{TASK_TITLES.get(str(task), task)}[/bold]")
+            table.add_row(f"[bold]{catalog.item('task', str(task)).title}[/bold]")
             for (_, mode, system), cells in part.iterrows():
                 table.add_row(f"{system},{between}{mode}", *(_cell(c, between) for c in cells))
             table.add_section()

@@ -212,11 +212,20 @@ class RunDir:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """The events so far; a line that was cut short is left out, with the event that a later attempt put behind it."""
-        if self.events_file.is_file():
-            for line in self.events_file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-                if line.endswith("\n"):
-                    with suppress(json.JSONDecodeError):
-                        yield json.loads(line)
+        yield from self.events_from(0)[0]
+
+    def events_from(self, position: int) -> tuple[list[dict[str, Any]], int]:
+        """The events from a byte of the file on, and the byte to go on from; a half-written last line waits."""
+        if not self.events_file.is_file():
+            return [], 0
+        with self.events_file.open("rb") as file:
+            file.seek(position)
+            data = file.read()
+        data, found = data[: data.rfind(b"\n") + 1], []
+        for line in data.split(b"\n")[:-1]:
+            with suppress(json.JSONDecodeError):
+                found.append(json.loads(line.decode("utf-8", "replace")))
+        return found, position + len(data)
 
     def write_ranks(self, task: str, system: str, mode: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the ranks of one system on one task in one mode."""
