@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from core.corpora.records import Entity, TokenBatch
 from core.corpora.store import Corpus, CorpusWriter
@@ -38,16 +38,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     with CorpusWriter(folder, "towns", "tests", "MIT", "") as writer:
         writer.add_entities(Entity(f"t{i}", "town", SPLIT[i], LABELS[i]) for i in range(ENTITIES))
     return Corpus.open(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny_backbone: Path):
-    return AutoTokenizer.from_pretrained(tiny_backbone)
-
-
-@pytest.fixture(scope="module")
-def index(corpus: Corpus, tokenizer, tmp_path_factory: pytest.TempPathFactory) -> LabelIndex:
-    return LabelIndex(corpus, TokenStore.of(corpus, tokenizer, tmp_path_factory.mktemp("tokens")))
 
 
 def texts_of(batch: TokenBatch) -> list[list[int]]:

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from core.corpora.records import Entity, Relation, TokenBatch, Triple, triple_split
 from core.corpora.store import Corpus, CorpusWriter
-from core.corpora.token_store import TokenStore
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
 from core.tasks.kg_completion import KGCompletion
@@ -48,16 +47,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         writer.add_relations(Relation(f"r{i}", labels) for i, labels in enumerate(RELATION_LABELS))
         writer.add_triples(Triple(f"e{s}", f"r{r}", f"e{o}", triple_split(SPLIT[s], SPLIT[o])) for s, r, o in TRIPLES)
     return Corpus.open(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny_backbone: Path):
-    return AutoTokenizer.from_pretrained(tiny_backbone)
-
-
-@pytest.fixture(scope="module")
-def index(corpus: Corpus, tokenizer, tmp_path_factory: pytest.TempPathFactory) -> LabelIndex:
-    return LabelIndex(corpus, TokenStore.of(corpus, tokenizer, tmp_path_factory.mktemp("tokens")))
 
 
 def texts_of(batch: TokenBatch) -> list[list[int]]:
