@@ -10,7 +10,7 @@ class Item:
     """One component.
 
     Attributes:
-        kind: What it is: `corpus`, `sampler` or `task`.
+        kind: What it is: `corpus`, `graph` (a source that a corpus is built of), `benchmark`, `sampler` or `task`.
         key: Its name in a config.
         title: Its name for people.
         reference: Where it is defined.
@@ -26,8 +26,20 @@ class Item:
 
 ITEMS: tuple[Item, ...] = (
     Item(
-        "corpus", "cldr", "Unicode CLDR knowledge graph", "unicode.org/cldr, through Babel", "core.corpora.cldr:cached"
+        "corpus",
+        "cldr",
+        "Unicode CLDR knowledge graph",
+        "unicode.org/cldr, through Babel",
+        "core.corpora.sources.cldr:cached",
     ),
+    Item("graph", "xfactr", "X-FACTR", "Jiang et al. 2020, EMNLP", "core.corpora.sources.xfactr:read"),
+    Item("graph", "codex", "CoDEx", "Safavi and Koutra 2020, EMNLP", "core.corpora.sources.codex:read"),
+    Item("graph", "bmlama", "BMLAMA-53", "Qi et al. 2023, EMNLP", "core.corpora.sources.bmlama:read"),
+    Item("graph", "dbp5l", "DBP-5L", "Chen et al. 2020, Findings of EMNLP", "core.corpora.sources.dbp5l:read"),
+    Item("graph", "fewrel", "FewRel", "Han et al. 2018, EMNLP", "core.corpora.sources.fewrel:read"),
+    Item("graph", "rebel", "REBEL", "Huguet Cabot and Navigli 2021", "core.corpora.sources.trex:read_rebel"),
+    Item("graph", "trex", "T-REx", "Elsahar et al. 2018, LREC", "core.corpora.sources.trex:read_trex"),
+    Item("graph", "own", "Own data", "TSV or JSON lines", "core.corpora.sources.own:read"),
     Item(
         "sampler", "ep", "Adapter-EP: entity alignment, phrases", "section 4, L_EP", "core.corpora.sampler:EntityPairs"
     ),
@@ -60,8 +72,13 @@ def item(kind: str, key: str) -> Item:
     for row in ITEMS:
         if (row.kind, row.key) == (kind, key):
             return row
-    known = ", ".join(row.key for row in ITEMS if row.kind == kind)
+    known = ", ".join(row.key for row in of_kind(kind))
     raise KeyError(f"There is no {kind} called {key!r}. There are: {known}.")
+
+
+def of_kind(kind: str) -> list[Item]:
+    """The rows of a kind, in the order of the table."""
+    return [row for row in ITEMS if row.kind == kind]
 
 
 def resolve(kind: str, key: str) -> Any:

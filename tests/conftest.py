@@ -9,7 +9,8 @@ import torch
 from core import recipes
 from core.config import RunConfig
 from core.corpora.records import Entity, MentionSentence, Relation, Triple, TripleSentence, triple_split
-from core.corpora.store import Corpus, CorpusWriter
+from core.corpora.store import Corpus
+from core.corpora.writer import CorpusWriter
 
 LANGUAGES = ("de", "en", "eo", "fr")
 ENTITIES = 48
@@ -85,6 +86,15 @@ def write_backbone(target: Path, layers: int = 2) -> Path:
     )
     BertModel(config, add_pooling_layer=False).save_pretrained(target)
     return target
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real benchmark data beside the checkout; its bytes are not part of the project."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"the real data is not there: {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")

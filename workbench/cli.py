@@ -14,14 +14,14 @@ from core.config import RunConfig
 from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
-from workbench import cli_data, jobs, terminal
-from workbench.cli_data import Json
+from workbench import cli_backbone, cli_corpus, jobs, terminal
+from workbench.terminal import Json
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-app.add_typer(cli_data.backbone_app, name="backbone")
-app.add_typer(cli_data.corpus_app, name="corpus")
+app.add_typer(cli_backbone.app, name="backbone")
+app.add_typer(cli_corpus.app, name="corpus")
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]

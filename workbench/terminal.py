@@ -2,13 +2,16 @@
 
 import json
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
 
 import pandas as pd
+import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from core import catalog
@@ -18,6 +21,7 @@ from core.runs.tables import group_table
 
 _WIDE = 110  # columns of a terminal where values and intervals stand side by side
 _POLL_SECONDS = 0.5
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -129,3 +133,36 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], console: C
     for row in rows:
         table.add_row(*(str(value) for value in row))
     console.print(table)
+
+
+def refuse_existing(target: Path) -> None:
+    """Keep a command from writing over something.
+
+    Raises:
+        ValueError: If `target` is a file or a folder that is not empty.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ValueError(f"{target} exists and is not empty; name another folder, or remove it first.")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time left on standard error; in a file or pipe, a line twice a minute.
+
+    Yields what a builder calls with (done, in all).
+    """
+    console, last = screen(stderr=True), time.monotonic()
+    if not console.is_terminal:
+
+        def say(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > _SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                console.print(f"{title}: {done / max(total, 1):.0%}", highlight=False)
+
+        yield say
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,8 +3,8 @@
 Spans are character offsets into `text`, end exclusive. Languages are the codes of `core.languages`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+Progress = Callable[[int, int], object]  # called with (done, in all), in any unit, while something long is built
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """An entity with one label per language, `e^l`."""
+    """An entity with one label per language, `e^l`; other names are aliases."""
 
     id: str
     kind: str
     split: Split
     labels: Mapping[str, str]
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

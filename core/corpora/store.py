@@ -5,33 +5,28 @@ integer columns are NumPy arrays, texts stay in Arrow, so 63 million labels are 
 Entities, relations and triples are numbered by their row.
 """
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.corpora.records import SPLITS, Entity, MentionSentence, Relation, Split, Triple, TripleSentence
+from core.corpora.records import SPLITS, Split
 
-FORMAT_VERSION = 1
-_MANIFEST = "corpus.json"
-_BATCH = 50_000
+FORMAT_VERSION = 2
+MANIFEST = "corpus.json"
 _TEXT, _ROW, _SPLIT = pa.string(), pa.int32(), pa.int8()
-_SCHEMAS: dict[str, pa.Schema] = {
+SCHEMAS: dict[str, pa.Schema] = {
     "entities": pa.schema({"id": _TEXT, "kind": _TEXT, "split": _SPLIT}),
     "labels": pa.schema({"entity": _ROW, "language": _TEXT, "text": _TEXT}),
+    "aliases": pa.schema({"entity": _ROW, "language": _TEXT, "text": _TEXT}),
+    "descriptions": pa.schema({"entity": _ROW, "language": _TEXT, "text": _TEXT}),
     "relations": pa.schema({"id": _TEXT}),
     "relation_labels": pa.schema({"relation": _ROW, "language": _TEXT, "text": _TEXT}),
     "triples": pa.schema({"subject": _ROW, "relation": _ROW, "object": _ROW, "split": _SPLIT}),
@@ -40,8 +35,6 @@ _SCHEMAS: dict[str, pa.Schema] = {
     ),
     "triple_sentences": pa.schema({"triple": _ROW, "language": _TEXT, "text": _TEXT, "start": _ROW, "end": _ROW}),
 }
-_Record = TypeVar("_Record")
-_Key = TypeVar("_Key", bound=Hashable)
 TEXT_TABLES = ("labels", "relation_labels", "mention_sentences", "triple_sentences")
 
 
@@ -51,7 +44,18 @@ class CorpusError(ValueError):
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """What `corpus.json` says. `fingerprint` is a SHA-256 over the records; `counts` are rows per table."""
+    """What `corpus.json` says.
+
+    Attributes:
+        name: Short name, such as `cldr`.
+        source: Where the records come from, with version.
+        licence: Licence of the records.
+        card: What a user must know of the data, as plain text.
+        counts: Rows per table.
+        fingerprint: SHA-256 over the records.
+        build: Filters that made it, and what was left out and why; for people and tables.
+        format_version: Version of the files' layout.
+    """
 
     name: str
     source: str
@@ -59,142 +63,8 @@ class CorpusInfo:
     card: str
     counts: dict[str, int]
     fingerprint: str
+    build: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
-
-
-class CorpusWriter:
-    """Writes a corpus batch by batch into a temporary folder; leaving the context moves it to `target` in one step.
-
-    Args:
-        target: Folder of the corpus. An existing corpus there is replaced only when the new one is whole.
-        name: Short name, such as `cldr`.
-        source: Where the records come from, with version.
-        licence: Licence of the records.
-        card: What a user must know of the data, as plain text.
-    """
-
-    def __init__(self, target: Path, name: str, source: str, licence: str, card: str) -> None:
-        self.target = target
-        self._about: dict[str, Any] = {"name": name, "source": source, "licence": licence, "card": card}
-        self._writers: dict[str, pq.ParquetWriter] = {}
-        self._rows = dict.fromkeys(_SCHEMAS, 0)
-        self._digests = {table: hashlib.sha256() for table in _SCHEMAS}
-        self._entity: dict[str, int] = {}
-        self._relation: dict[str, int] = {}
-        self._triple: dict[Triple, int] = {}
-
-    def __enter__(self) -> Self:
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        self._room = Path(tempfile.mkdtemp(dir=self.target.parent, prefix=f".{self.target.name}."))
-        for table, schema in _SCHEMAS.items():
-            self._writers[table] = pq.ParquetWriter(
-                self._room / f"{table}.parquet", schema, compression="zstd", write_page_checksum=True
-            )
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for writer in self._writers.values():
-            writer.close()
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self._room, ignore_errors=True)
-
-    def add_entities(self, entities: Iterable[Entity]) -> None:
-        """Add entities and their labels; an entity's labels are kept together, in the order given."""
-        for batch in _batches(entities):
-            rows = [self._number(self._entity, e.id) for e in batch]
-            self._write("entities", [(e.id, e.kind, SPLITS.index(e.split)) for e in batch])
-            labels = [(row, lang, text) for row, e in zip(rows, batch, strict=True) for lang, text in e.labels.items()]
-            self._write("labels", labels)
-
-    def add_relations(self, relations: Iterable[Relation]) -> None:
-        """Add relations and their labels."""
-        for r in relations:
-            row = self._number(self._relation, r.id)
-            self._write("relations", [(r.id,)])
-            self._write("relation_labels", [(row, language, text) for language, text in r.labels.items()])
-
-    def add_triples(self, triples: Iterable[Triple]) -> None:
-        """Add triples of entities and relations that were added before."""
-        for batch in _batches(triples):
-            for triple in batch:
-                self._number(self._triple, triple)
-            self._write("triples", [(*self._ends(t), SPLITS.index(t.split)) for t in batch])
-
-    def add_mention_sentences(self, sentences: Iterable[MentionSentence]) -> None:
-        """Add sentences of C1, with the span of the mention checked."""
-        for batch in _batches(sentences):
-            rows = []
-            for s in batch:
-                _check_span(s.text, s.start, s.end)
-                entity = self._known(self._entity, s.entity, "entity")
-                rows.append((entity, s.language, s.text, s.start, s.end, SPLITS.index(s.split)))
-            self._write("mention_sentences", rows)
-
-    def add_triple_sentences(self, sentences: Iterable[TripleSentence]) -> None:
-        """Add sentences of C2, with the span of the object checked."""
-        for batch in _batches(sentences):
-            rows = []
-            for s in batch:
-                _check_span(s.text, s.object_start, s.object_end)
-                triple = self._known(self._triple, s.triple, "triple")
-                rows.append((triple, s.language, s.text, s.object_start, s.object_end))
-            self._write("triple_sentences", rows)
-
-    @staticmethod
-    def _number(table: dict[_Key, int], key: _Key) -> int:
-        if key in table:
-            raise CorpusError(f"{key!r} was added twice.")
-        return table.setdefault(key, len(table))
-
-    @staticmethod
-    def _known(table: dict[_Key, int], key: _Key, what: str) -> int:
-        if key not in table:
-            raise CorpusError(f"No {what} {key!r} was added before.")
-        return table[key]
-
-    def _ends(self, t: Triple) -> tuple[int, int, int]:
-        subject, object_ = (self._known(self._entity, e, "entity") for e in (t.subject, t.object))
-        return subject, self._known(self._relation, t.relation, "relation"), object_
-
-    def _write(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            schema = _SCHEMAS[table]
-            columns = [
-                pa.array(column, type) for column, type in zip(zip(*rows, strict=True), schema.types, strict=True)
-            ]
-            batch = pa.record_batch(columns, schema=schema)
-            self._writers[table].write_batch(batch)
-            self._digests[table].update(batch.serialize())
-            self._rows[table] += len(rows)
-
-    def _finish(self) -> None:
-        if not self._rows["labels"]:
-            raise CorpusError(f"The corpus {self._about['name']!r} would be empty: no entity has a label.")
-        parts = "".join(f"{table}:{digest.hexdigest()}\n" for table, digest in self._digests.items())
-        fingerprint = hashlib.sha256(parts.encode()).hexdigest()
-        info = CorpusInfo(**self._about, counts=self._rows, fingerprint=fingerprint)
-        (self._room / _MANIFEST).write_text(
-            json.dumps(asdict(info), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        if self.target.exists():
-            if not (self.target / _MANIFEST).is_file() and any(self.target.iterdir()):
-                raise CorpusError(f"{self.target} exists and is no corpus: not replaced. Name another folder.")
-            shutil.rmtree(self.target)
-        self._room.chmod(0o755)
-        os.replace(self._room, self.target)
-
-
-def _batches(records: Iterable[_Record]) -> Iterator[list[_Record]]:
-    iterator = iter(records)
-    return iter(lambda: list(islice(iterator, _BATCH)), [])
-
-
-def _check_span(text: str, start: int, end: int) -> None:
-    if not 0 <= start < end <= len(text):
-        raise CorpusError(f"Span {start}:{end} is empty or outside the sentence {text!r} of {len(text)} characters.")
 
 
 @dataclass(frozen=True)
@@ -230,7 +100,7 @@ class Corpus:
         Raises:
             CorpusError: If there is no corpus, or it is empty, damaged or of another format.
         """
-        manifest = path / _MANIFEST
+        manifest = path / MANIFEST
         if not manifest.is_file():
             raise CorpusError(f"There is no corpus in {path}. Build one: workbench corpus build cldr --out {path}.")
         try:
@@ -243,7 +113,7 @@ class Corpus:
             )
         if not info.counts.get("labels"):
             raise CorpusError(f"The corpus in {path} is empty: it has no labels. Build it again.")
-        if missing := [t for t in _SCHEMAS if not (path / f"{t}.parquet").is_file()]:
+        if missing := [t for t in SCHEMAS if not (path / f"{t}.parquet").is_file()]:
             raise CorpusError(
                 f"The corpus in {path} lacks {', '.join(f'{t}.parquet' for t in missing)}. Build it again."
             )
@@ -256,7 +126,7 @@ class Corpus:
             CorpusError: If the file is damaged.
         """
         try:
-            table = pq.read_table(self.path / f"{name}.parquet", schema=_SCHEMAS[name], page_checksum_verification=True)
+            table = pq.read_table(self.path / f"{name}.parquet", schema=SCHEMAS[name], page_checksum_verification=True)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{self.path / name}.parquet is damaged ({error}). Build the corpus again.") from error
         if len(table) != self.info.counts[name]:

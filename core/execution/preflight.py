@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from core.config import RunConfig
-from core.corpora.cldr import cldr_languages
+from core.corpora.sources.cldr import cldr_languages
 from core.corpora.store import Corpus
 
 

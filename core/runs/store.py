@@ -96,6 +96,13 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlki-workbench"
 
 
+def data_root() -> Path:
+    """Folder of downloaded data sets: `WORKBENCH_DATA`, else `data` beside what is cached."""
+    if chosen := os.environ.get("WORKBENCH_DATA"):
+        return Path(chosen).expanduser().resolve()
+    return cache_root() / "data"
+
+
 class RunDir:
     """The folder of one run."""
 

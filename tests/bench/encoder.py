@@ -12,10 +12,10 @@ import torch
 from adapters.composition import Fuse
 from adapters.methods.modeling import BertFusion
 
-from core.corpora import cldr
 from core.corpora.draws import LabelTable
 from core.corpora.records import TokenBatch
 from core.corpora.sampler import EntityPairs
+from core.corpora.sources import cldr
 from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import FUSION, SMALL, AdapterSet
 from core.encoder.backbones import load_backbone

@@ -6,7 +6,8 @@ import pytest
 
 from core import catalog
 from core.config import ADAPTERS, Corpus, TaskName
-from core.corpora import cldr, sampler
+from core.corpora import sampler
+from core.corpora.sources import cldr
 from core.tasks.entity_alignment import EntityAlignment
 from core.tasks.kg_completion import KGCompletion
 

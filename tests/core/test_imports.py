@@ -28,7 +28,7 @@ ALLOWED = {
     "execution.worker": {"config", "recipes", "runs", "stages"},
     "execution.launcher": {"config", "recipes", "runs"},
     "execution.slurm": {"config", "recipes", "runs"},
-    "execution.preflight": {"config", "recipes", "corpora.store", "corpora.cldr"},
+    "execution.preflight": {"config", "recipes", "corpora.store", "corpora.sources.cldr"},
 }
 LIGHT = (
     *("core.config", "core.recipes", "core.catalog", "core.languages", "core.evaluation.metrics"),
@@ -36,8 +36,8 @@ LIGHT = (
     *("core.execution.preflight", "workbench.cli"),
 )
 HEAVY_LIBRARIES = {"torch", "transformers", "adapters", "tokenizers", "safetensors"}
-# Files of the app that may import heavy modules, inside a function (cli_data.py is a part of cli.py).
-MAY_BE_HEAVY_INSIDE = {"workbench.loaders", "workbench.cli", "workbench.cli_data"}
+# Files of the app that may import heavy modules, inside a function (cli_backbone.py is a part of cli.py).
+MAY_BE_HEAVY_INSIDE = {"workbench.loaders", "workbench.cli", "workbench.cli_backbone"}
 
 
 def name_of(file: Path) -> str:

@@ -16,8 +16,9 @@ from transformers import AutoTokenizer
 from core.corpora.draws import KnownFacts, LabelTable, PairBatch, RowStream, string_numbers
 from core.corpora.records import Entity, Relation, TokenBatch, Triple, triple_split
 from core.corpora.sampler import EntityPairs, MentionPairs, TriplePairs, TripleSentencePairs
-from core.corpora.store import Corpus, CorpusError, CorpusWriter
+from core.corpora.store import Corpus, CorpusError
 from core.corpora.token_store import TokenStore
+from core.corpora.writer import CorpusWriter
 
 TRAINED = ("de", "en", "fr")  # `eo` is left out
 Text = tuple[int, ...]

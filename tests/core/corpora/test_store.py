@@ -11,7 +11,8 @@ import pytest
 
 from core.corpora import store
 from core.corpora.records import Entity, MentionSentence, Relation, Triple, TripleSentence
-from core.corpora.store import Corpus, CorpusError, CorpusWriter
+from core.corpora.store import Corpus, CorpusError
+from core.corpora.writer import CorpusWriter
 
 ENTITIES = [
     Entity("Q1", "place", "train", {"en": "Lake One", "ja": "一湖"}),

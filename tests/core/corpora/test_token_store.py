@@ -8,8 +8,9 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from core.corpora.records import Entity, MentionSentence, Relation, TokenBatch, Triple, TripleSentence
-from core.corpora.store import TEXT_TABLES, Corpus, CorpusWriter
+from core.corpora.store import TEXT_TABLES, Corpus
 from core.corpora.token_store import TokenStore
+from core.corpora.writer import CorpusWriter
 
 # Sentence, and the object inside it: of two words, of one, glued to its neighbours, at the start, at the end.
 OBJECTS = [

@@ -139,7 +139,7 @@ def test_a_task_without_enough_queries_in_any_language_is_refused(open_work: Ope
 
 def test_languages_with_too_few_queries_are_left_out_and_said_to_be(open_work: OpenWork, tmp_path: Path) -> None:
     from core.corpora.records import Entity, Relation, Triple
-    from core.corpora.store import CorpusWriter
+    from core.corpora.writer import CorpusWriter
 
     # 12 entities in English and German, of which two in French: French has one test query, the others four.
     with CorpusWriter(tmp_path / "uneven", "uneven", "tests", "MIT", "card") as writer:

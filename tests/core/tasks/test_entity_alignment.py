@@ -8,8 +8,9 @@ import torch
 from transformers import AutoModel
 
 from core.corpora.records import Entity, TokenBatch
-from core.corpora.store import Corpus, CorpusWriter
+from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
+from core.corpora.writer import CorpusWriter
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
 from core.tasks.entity_alignment import EntityAlignment

@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModel
 
 from core.corpora.records import Entity, Relation, TokenBatch, Triple, triple_split
-from core.corpora.store import Corpus, CorpusWriter
+from core.corpora.store import Corpus
+from core.corpora.writer import CorpusWriter
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
 from core.tasks.kg_completion import KGCompletion

@@ -5,7 +5,6 @@ every language it covers. Facts come from CLDR's supplemental data. CLDR has nei
 `cldr_relations.yaml` holds ours, so sentences are *patterned* text. Licence of the data: Unicode-3.0.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
@@ -16,10 +15,12 @@ import yaml
 from babel import Locale, localedata
 from babel.core import get_global
 
-from core.corpora.records import Entity, MentionSentence, Relation, Split, Triple, TripleSentence, triple_split
-from core.corpora.store import Corpus, CorpusWriter
+from core.corpora.records import Entity, MentionSentence, Relation, Triple, TripleSentence, triple_split
+from core.corpora.splits import assign_splits, check_shares
+from core.corpora.store import Corpus
+from core.corpora.writer import CorpusWriter
 
-BUILD_VERSION = 2  # part of the cached folder's name; raise it when the build changes
+BUILD_VERSION = 3  # part of the cached folder's name; raise it when the build changes
 LICENCE = "Unicode-3.0 (labels and facts); relation labels and sentence patterns: this project, MIT"
 CARD = """\
 A multilingual knowledge graph built from Unicode CLDR (through Babel), without any download.
@@ -61,12 +62,9 @@ def build(
     Raises:
         ValueError: If a language is not in CLDR, or the shares leave no training entity.
     """
-    if not (valid_share > 0 and test_share > 0 and valid_share + test_share < 1):
-        raise ValueError(
-            f"valid_share {valid_share} and test_share {test_share} must be positive and sum to less than 1."
-        )
+    check_shares(valid_share, test_share)
     labels = _labels(_checked(languages))
-    splits = _splits(labels, valid_share, test_share)
+    splits = assign_splits(labels, {id: id.split("/")[0] for id in labels}, valid_share, test_share)
     facts = [f for f in _facts() if f[0] in splits and f[2] in splits]
     triples = [Triple(s, r, o, triple_split(splits[s], splits[o])) for s, r, o in facts]
     schemas = yaml.safe_load(Path(__file__).with_name("cldr_relations.yaml").read_text(encoding="utf-8"))
@@ -136,42 +134,6 @@ def _area(zone: str) -> str | None:
     """The area of a zone's name where it names a place: `Europe` of `Europe/Zurich`, None for `Etc/UTC`."""
     area, _, place = zone.partition("/")
     return area if place and area not in {"Etc", "SystemV", "US"} else None
-
-
-def _splits(labels: Mapping[str, Mapping[str, str]], valid_share: float, test_share: float) -> dict[str, Split]:
-    """A split for every entity: within each kind, ordered by a hash of the id, so that it never depends on a seed.
-
-    Entities that share a label in a language (the country Belize and the city Belize) stay together: a held-out entity
-    whose name was trained on would not be held out. A group goes with its first entity.
-    """
-    group = _homonyms(labels)
-    by_kind: dict[str, list[str]] = defaultdict(list)
-    for id in dict.fromkeys(group.values()):
-        by_kind[id.split("/")[0]].append(id)
-    splits: dict[str, Split] = {}
-    for members in by_kind.values():
-        members.sort(key=lambda id: hashlib.sha256(id.encode()).digest())
-        test, valid = round(len(members) * test_share), round(len(members) * valid_share)
-        for rank, id in enumerate(members):
-            splits[id] = "test" if rank < test else "valid" if rank < test + valid else "train"
-    return {id: splits[group[id]] for id in labels}
-
-
-def _homonyms(labels: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Entity -> first entity of those connected to it by equal labels in one language."""
-    parent = {id: id for id in labels}
-
-    def first(id: str) -> str:
-        while parent[id] != id:
-            parent[id] = id = parent[parent[id]]
-        return id
-
-    named: dict[tuple[str, str], str] = {}
-    for id, texts in labels.items():
-        for language, text in texts.items():
-            other, this = sorted((first(named.setdefault((language, text.casefold()), id)), first(id)))
-            parent[this] = other
-    return {id: first(id) for id in labels}
 
 
 def _facts() -> Iterator[tuple[str, str, str]]:

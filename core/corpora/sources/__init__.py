@@ -1,0 +1,1 @@
+"""What corpora are built of: each module reads one public source into a `Graph`."""

@@ -1,0 +1,97 @@
+"""`workbench corpus`: build corpora from public sources, put them together, see what they hold and what is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import catalog
+from core.runs.store import cache_root, data_root
+from workbench import terminal
+from workbench.terminal import Json
+
+app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build, merge, check and count them.")
+build_app = typer.Typer(no_args_is_help=True, help="Build a corpus from its source.")
+app.add_typer(build_app, name="build")
+out = terminal.screen()
+
+Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]
+Languages = Annotated[list[str] | None, typer.Option("--language", help="Keep labels of this language; repeatable.")]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out and report them, instead of stopping.")]
+Share = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out.")]
+
+
+@build_app.command("cldr")
+def build_cldr(target: Target, language: Languages = None, as_json: Json = False) -> None:
+    """The embedded default: Unicode CLDR, from the package Babel; no download.
+
+    Example: `workbench corpus build cldr --out cldr-small --language en --language de --language eo`
+    """
+    from core.corpora.sources import cldr
+
+    terminal.refuse_existing(target)
+    cldr.build(target, language)
+    print_corpus(target, as_json)
+
+
+def _build_command(name: str) -> Callable[..., None]:
+    def command(
+        target: Target,
+        source: Annotated[
+            Path | None, typer.Option("--from", help="Folder of the source; what `data get` fetched if left out.")
+        ] = None,
+        language: Languages = None,
+        valid_share: Share = 0.0,
+        test_share: Share = 0.0,
+        lenient: Lenient = False,
+        as_json: Json = False,
+    ) -> None:
+        from core.corpora.rows import RowLog
+
+        terminal.refuse_existing(target)
+        log = RowLog(strict=not lenient)
+        graph = catalog.resolve("graph", name)(source or data_root() / name, log, language)
+        graph.write(target, log, valid_share, test_share)
+        print_corpus(target, as_json)
+
+    row = catalog.item("graph", name)
+    command.__doc__ = f"{row.title} ({row.reference}).\n\nExample: `workbench corpus build {name} --out {name}-corpus`"
+    return command
+
+
+for _row in catalog.of_kind("graph"):
+    build_app.command(_row.key)(_build_command(_row.key))
+
+
+@app.command("info")
+def corpus_info(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a corpus; the cached CLDR if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a corpus is: source, licence, card, counts.
+
+    Example: `workbench corpus info cldr-small`
+    """
+    from core.corpora.sources import cldr
+
+    print_corpus(folder or cldr.cached(cache_root()).path, as_json)
+
+
+def print_corpus(folder: Path, as_json: bool) -> None:
+    """Print what a corpus is."""
+    from core.corpora.store import Corpus
+
+    corpus = Corpus.open(folder)
+    info = corpus.info
+    facts = {"folder": str(folder), "name": info.name, "source": info.source, "licence": info.licence}
+    facts |= {"sha256": info.fingerprint, "counts": info.counts, "languages": corpus.languages, "build": info.build}
+    if as_json:
+        terminal.print_json(facts)
+        return
+    out.print(info.card, highlight=False, markup=False)
+    for title, counts in (("left out", info.build.get("left_out")), ("bad rows", info.build.get("bad_rows"))):
+        if counts:
+            out.print(f"{title}: " + "; ".join(f"{reason} {n:,}" for reason, n in counts.items()), soft_wrap=True)
+    rows = [[table.replace("_", " "), f"{count:,}"] for table, count in info.counts.items()]
+    terminal.print_rows((str(folder), f"{len(corpus.languages)} languages"), rows, out)
