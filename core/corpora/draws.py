@@ -12,6 +12,7 @@ from core.corpora.records import TokenBatch
 from core.corpora.store import Corpus
 
 Order = Literal["distinct", "random", "consecutive"]
+_SHUFFLED_WHOLE, _SHUFFLED_PER_PAIR = 65_536, 64  # rows shuffled for a batch: all of a small corpus, else a sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +118,24 @@ class RowStream:
             chosen = (self.position + np.arange(count)) % len(self.rows)
             self.position = int((self.position + count) % len(self.rows))
         elif self.order == "distinct":
-            chosen = self.generator.permutation(len(self.rows))
-            for key in self.keys:
-                chosen = chosen[np.sort(np.unique(key[chosen], return_index=True)[1])]
-            chosen = chosen[:count]
+            chosen = self._distinct(min(len(self.rows), max(_SHUFFLED_WHOLE, _SHUFFLED_PER_PAIR * count)), count)
+            if len(chosen) < count:  # few different keys among those drawn: go through all rows
+                chosen = self._distinct(len(self.rows), count)
         elif self._cumulative is None:
             chosen = self.generator.integers(len(self.rows), size=count)
         else:
             chosen = np.searchsorted(self._cumulative, self.generator.random(count) * self._cumulative[-1], "right")
         return self.rows[chosen]
+
+    def _distinct(self, drawn: int, count: int) -> np.ndarray:
+        """At most `count` positions with distinct keys, among `drawn` positions in random order, shape (<= count,)."""
+        whole = drawn == len(self.rows)
+        chosen = (
+            self.generator.permutation(drawn) if whole else self.generator.choice(len(self.rows), drawn, replace=False)
+        )
+        for key in self.keys:
+            chosen = chosen[np.sort(np.unique(key[chosen], return_index=True)[1])]
+        return chosen[:count]
 
     def state(self) -> dict[str, Any]:
         """Generator and position."""

@@ -397,6 +397,19 @@ def test_distinct_rows_have_no_key_twice_and_are_as_many_as_there_can_be() -> No
         assert len(set(first[drawn])) == len(set(second[drawn])) == len(drawn) > 1
 
 
+def test_distinct_rows_of_millions_come_from_everywhere_without_a_shuffle_of_all() -> None:
+    rows = np.arange(2_000_000)
+    key = rows // 4
+    stream = RowStream(rows, "distinct", 5, keys=(key,))
+    drawn = np.concatenate([stream.next(128) for _ in range(8)])
+    assert all(len(set(key[batch])) == 128 for batch in drawn.reshape(8, 128))
+    assert np.bincount(drawn // 500_000, minlength=4).min() > 200  # 256 expected in each quarter
+    # One key on nearly all rows: the sample holds too few different ones, so the stream goes through everything.
+    rare = np.zeros(100_000, np.int64)
+    rare[:3] = [1, 2, 3]
+    assert len(RowStream(rows[:100_000], "distinct", 5, keys=(rare,)).next(8)) == 4
+
+
 def test_a_corpus_that_lacks_what_a_role_needs(dense: World, tiny: World) -> None:
     for world, kind, languages, lacks in (
         (tiny, EntityPairs, ("eo",), "two training entities with two different labels"),
