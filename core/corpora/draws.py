@@ -118,8 +118,9 @@ class RowStream:
             chosen = (self.position + np.arange(count)) % len(self.rows)
             self.position = int((self.position + count) % len(self.rows))
         elif self.order == "distinct":
-            chosen = self._distinct(min(len(self.rows), max(_SHUFFLED_WHOLE, _SHUFFLED_PER_PAIR * count)), count)
-            if len(chosen) < count:  # few different keys among those drawn: go through all rows
+            drawn = min(len(self.rows), max(_SHUFFLED_WHOLE, _SHUFFLED_PER_PAIR * count))
+            chosen = self._distinct(drawn, count)
+            if len(chosen) < count and drawn < len(self.rows):  # few different keys among those: go through all rows
                 chosen = self._distinct(len(self.rows), count)
         elif self._cumulative is None:
             chosen = self.generator.integers(len(self.rows), size=count)
