@@ -237,6 +237,9 @@ def _follow_or_start(run: RunDir, detach: bool = False) -> None:
 
 
 def _show(run: RunDir) -> None:
+    if not run.results_file.is_file():  # a run without tasks
+        out.print(f"The adapters are in {run.path / 'checkpoints'}; the run has no tasks to measure.", soft_wrap=True)
+        return
     terminal.print_groups(tables.results([run], "group", protocol="strict"), "strict", out)
     out.print(f"Run folder: {run.path}", soft_wrap=True)
     opener = "make app" if Path("Makefile").is_file() and shutil.which("make") else "workbench up"

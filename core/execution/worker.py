@@ -53,13 +53,14 @@ def run_stages(run: RunDir, journal: Journal) -> None:
     work.remember()
     if config.fusion.corpus_training != "none":
         train_corpus_fusion(work)
-    for system in config.systems("zero-shot"):
+    for system in config.systems("zero-shot") if config.tasks.chosen() else ():
         measure_zero_shot(work, system)
     for task in config.tasks.chosen():
         for system in config.systems("fine-tuned"):
             fine_tune(work, task, system)
-    journal.begin("results", "resampling for intervals")
-    run.write_results(results(work))
+    if config.tasks.chosen():
+        journal.begin("results", "resampling for intervals")
+        run.write_results(results(work))
 
 
 if __name__ == "__main__":

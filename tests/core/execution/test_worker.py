@@ -333,6 +333,14 @@ def test_a_run_without_its_corpus_fails_in_one_line(small: Callable[..., RunConf
     assert list(run.events())[-1]["message"] == status.message
 
 
+def test_a_run_without_tasks_trains_its_adapters_and_measures_nothing(small: Callable[..., RunConfig]) -> None:
+    run = RunDir.create(small(**{"tasks.kg_completion": None, "tasks.entity_alignment": None}))
+    assert main(run.path) == 0, run.status().message
+    assert run.status().state == "done"
+    assert set(facts(run)) >= {"ep", "ts"}
+    assert not run.results_file.exists()
+
+
 def test_a_loss_that_is_not_finite_fails_the_run(
     small: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
