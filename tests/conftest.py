@@ -166,3 +166,16 @@ def finished_run(finished_run_path: Path, tmp_path: Path):
     target = tmp_path / "runs" / finished_run_path.name
     shutil.copytree(finished_run_path, target)
     return RunDir(target)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch):
+    """A real HTTP server on this machine that can be told to misbehave."""
+    from tests.web import serve
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    web, server = serve()
+    yield web
+    web.go.set()
+    server.shutdown()
+    server.server_close()

@@ -218,7 +218,7 @@ def test_a_missing_file_a_folder_and_an_unknown_name(tmp_path: Path) -> None:
         recipes.load(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         recipes.named(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"'dmeo' is neither a file nor a preset. Presets: demo, demo-full"):
+    with pytest.raises(ConfigError, match=r"'dmeo' is neither a file nor a preset. Presets: adapters, demo, demo-full"):
         recipes.named("dmeo")
 
 
