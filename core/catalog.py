@@ -39,7 +39,78 @@ ITEMS: tuple[Item, ...] = (
     Item("graph", "fewrel", "FewRel", "Han et al. 2018, EMNLP", "core.corpora.sources.fewrel:read"),
     Item("graph", "rebel", "REBEL", "Huguet Cabot and Navigli 2021", "core.corpora.sources.trex:read_rebel"),
     Item("graph", "trex", "T-REx", "Elsahar et al. 2018, LREC", "core.corpora.sources.trex:read_trex"),
+    Item("graph", "trex-rc", "T-REx-RC", "Wang et al. 2021, Findings of ACL", "core.corpora.sources.trex_rc:read"),
+    Item(
+        "graph",
+        "trex_samples",
+        "Samples of the T-REx pipeline",
+        "Elsahar et al. 2018",
+        "core.corpora.sources.trex_samples:read",
+    ),
     Item("graph", "own", "Own data", "TSV or JSON lines", "core.corpora.sources.own:read"),
+    Item(
+        "benchmark",
+        "dbp5l",
+        "DBP-5L, completion",
+        "Chen et al. 2020, Findings of EMNLP",
+        "core.corpora.benchmarks.dbp5l:read",
+    ),
+    Item(
+        "benchmark", "wk3l60k", "WK3L-60k, alignment", "Chen et al. 2017, IJCAI", "core.corpora.benchmarks.wk3l60k:read"
+    ),
+    Item(
+        "benchmark",
+        "dbp15k",
+        "DBP15K, alignment",
+        "Sun et al. 2017, ISWC",
+        "core.corpora.benchmarks.alignment:read_dbp15k",
+    ),
+    Item(
+        "benchmark",
+        "srprs",
+        "SRPRS, alignment",
+        "Guo et al. 2019, ICML",
+        "core.corpora.benchmarks.alignment:read_srprs",
+    ),
+    Item(
+        "benchmark",
+        "kbp37",
+        "KBP37, relations",
+        "Zhang and Wang 2015",
+        "core.corpora.benchmarks.relation_sentences:read_kbp37",
+    ),
+    Item(
+        "benchmark",
+        "relx",
+        "RELX, relations",
+        "Köksal and Özgür 2020",
+        "core.corpora.benchmarks.relation_sentences:read_relx",
+    ),
+    Item(
+        "benchmark",
+        "relx-distant",
+        "RELX-Distant, relations",
+        "Köksal and Özgür 2020",
+        "core.corpora.benchmarks.relation_sentences:read_relx_distant",
+    ),
+    Item(
+        "benchmark",
+        "wikiann",
+        "WikiAnn, named entities",
+        "Pan et al. 2017, ACL",
+        "core.corpora.benchmarks.wikiann:read",
+    ),
+    Item(
+        "benchmark",
+        "squad",
+        "SQuAD v1.1, questions",
+        "Rajpurkar et al. 2016, EMNLP",
+        "core.corpora.benchmarks.squad:read_squad",
+    ),
+    Item(
+        "benchmark", "xquad", "XQuAD, questions", "Artetxe et al. 2020, ACL", "core.corpora.benchmarks.squad:read_xquad"
+    ),
+    Item("benchmark", "own", "Own data", "TSV, JSON lines or SQuAD's JSON", "core.corpora.benchmarks.own:read"),
     Item(
         "sampler", "ep", "Adapter-EP: entity alignment, phrases", "section 4, L_EP", "core.corpora.sampler:EntityPairs"
     ),

@@ -14,7 +14,7 @@ from core.config import RunConfig
 from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
-from workbench import cli_backbone, cli_corpus, jobs, terminal
+from workbench import cli_backbone, cli_benchmark, cli_corpus, cli_fetch, jobs, terminal
 from workbench.terminal import Json
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_backbone.app, name="backbone")
 app.add_typer(cli_corpus.app, name="corpus")
+app.add_typer(cli_benchmark.app, name="benchmark")
+app.add_typer(cli_fetch.app, name="data")
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]

@@ -1,13 +1,14 @@
 """A knowledge graph in memory, for sources of up to a few million labels: readers fill it, `write` makes it a corpus."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from core.corpora.records import Entity, MentionSentence, Relation, Split, Triple, TripleSentence, triple_split
-from core.corpora.rows import RowLog
+from core.corpora.rows import DataError, RowLog
 from core.corpora.splits import assign_splits
 from core.corpora.store import Corpus
 from core.corpora.writer import CorpusWriter
@@ -56,6 +57,8 @@ class Graph:
         statements: Sentences of C2; their facts are added to `facts`.
         build: Filters that made it, for `corpus.json`.
         left_out: Records that the reader left out, by reason.
+        keep_unlabelled: Keep entities without a label, and what touches them: a corpus that it is merged with may name
+            them (`core.corpora.merge`). Samplers and tasks never draw them.
     """
 
     name: str
@@ -72,12 +75,13 @@ class Graph:
     statements: list[Statement] = field(default_factory=list)
     build: dict[str, Any] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    keep_unlabelled: bool = False
 
     def write(self, target: Path, log: RowLog, valid_share: float = 0.0, test_share: float = 0.0) -> Corpus:
         """Write the graph as a corpus.
 
-        Entities without a label, facts and sentences that touch one, and relations that no fact uses are left out, and
-        counted in `corpus.json`.
+        Relations that no fact uses, and unless `keep_unlabelled` is set entities without a label, with the facts and
+        sentences that touch one, are left out and counted in `corpus.json`.
 
         Args:
             target: Folder to create.
@@ -89,18 +93,23 @@ class Graph:
             ValueError: If the shares are no shares.
             CorpusError: If nothing has a label.
         """
-        named = {id: labels for id, labels in self.labels.items() if labels}
-        kinds = {id: self.kinds.get(id, "entity") for id in named}
-        splits = assign_splits(named, kinds, valid_share, test_share)
-        triples = {fact: self._triple(fact, splits) for fact in self._kept_facts(named)}
+        facts = self.facts | dict.fromkeys(s.fact for s in self.statements)
+        entities = {id: labels for id, labels in self.labels.items() if labels or self.keep_unlabelled}
+        if self.keep_unlabelled:
+            mentioned = (m.entity for m in self.mentions)
+            entities |= {id: {} for id in chain.from_iterable((s, o) for s, _, o in facts) if id not in entities}
+            entities |= {id: {} for id in mentioned if id not in entities}
+        kinds = {id: self.kinds.get(id, "entity") for id in entities}
+        splits = assign_splits(entities, kinds, valid_share, test_share)
+        triples = {f: Triple(*f, triple_split(splits[f[0]], splits[f[2]])) for f in self._kept(facts, entities)}
         used = {relation for _, relation, _ in triples}
-        self.left_out["entities without a label"] += len(self.labels) - len(named)
+        self.left_out["entities without a label"] += len(self.labels.keys() - entities.keys())
         self.left_out["relations without a fact"] += len(self.relations.keys() - used)
         build = self.build | {"valid_share": valid_share, "test_share": test_share}
         with CorpusWriter(target, self.name, self.source, self.licence, self.card, build) as writer:
             writer.add_entities(
                 Entity(id, kinds[id], splits[id], labels, self.aliases.get(id, {}), self.descriptions.get(id, {}))
-                for id, labels in named.items()
+                for id, labels in entities.items()
             )
             writer.add_relations(Relation(id, self.relations.get(id, {})) for id in sorted(used))
             writer.add_triples(triples.values())
@@ -111,16 +120,12 @@ class Graph:
             log.write(writer.room)
         return Corpus.open(target)
 
-    def _kept_facts(self, named: dict[str, dict[str, str]]) -> Iterator[Fact]:
-        for fact in self.facts | dict.fromkeys(s.fact for s in self.statements):
-            if fact[0] in named and fact[2] in named:
+    def _kept(self, facts: Iterable[Fact], entities: Collection[str]) -> Iterator[Fact]:
+        for fact in facts:
+            if fact[0] in entities and fact[2] in entities:
                 yield fact
             else:
                 self.left_out["facts with an end without a label"] += 1
-
-    @staticmethod
-    def _triple(fact: Fact, splits: dict[str, Split]) -> Triple:
-        return Triple(*fact, triple_split(splits[fact[0]], splits[fact[2]]))
 
     def _mentions(self, splits: dict[str, Split]) -> Iterator[MentionSentence]:
         for m in self.mentions:
@@ -135,3 +140,17 @@ class Graph:
                 yield TripleSentence(triples[s.fact], s.language, s.text, s.start, s.end)
             else:
                 self.left_out["sentences of a fact with an end without a label"] += 1
+
+
+def chosen_languages(languages: Collection[str] | None, offered: Iterable[str], source: str) -> list[str]:
+    """The languages to read of those that a source offers, sorted; all of them for None.
+
+    Raises:
+        DataError: If one is not offered; the message lists those that are.
+    """
+    known = sorted(set(offered))
+    if languages is None:
+        return known
+    if unknown := sorted(set(languages) - set(known)):
+        raise DataError(f"{source} has no language {', '.join(unknown)}. It has: {', '.join(known)}.")
+    return sorted(set(languages))

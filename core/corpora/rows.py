@@ -50,7 +50,7 @@ class RowLog:
 
         Args:
             file: The file.
-            line: One-based number of the line.
+            line: One-based number of the line; 0 for the file as a whole, or where `detail` gives a path inside it.
             reason: What is wrong, without particulars: bad rows are counted by it.
             text: The row.
             detail: Particulars: what was found, what is allowed.
@@ -61,7 +61,8 @@ class RowLog:
         if self.strict:
             shown = f": {text[:_SHOWN]!r}" if text else ""
             more = f" ({detail})" if detail else ""
-            raise DataError(f"{file}:{line}: {reason}{more}{shown}. Mend the row, or read leniently (--lenient).")
+            where = f"{file}:{line}" if line else str(file)
+            raise DataError(f"{where}: {reason}{more}{shown}. Mend the row, or read leniently (--lenient).")
         self.counts[reason] += 1
         if len(self.rows) < self.keep:
             self.rows.append(BadRow(str(file), line, f"{reason} ({detail})" if detail else reason, text))
@@ -115,6 +116,13 @@ def read_lines(path: Path, log: RowLog, first_line: int = 1) -> Iterator[tuple[i
             yield number, text.rstrip("\r\n")
 
 
+def check_end(path: Path, log: RowLog) -> None:
+    """Report a file that ends within a line: of a cut file of numbers, the last row may still look right."""
+    with require(path, "Cannot read").open("rb") as file:
+        if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read(1) != b"\n":
+            log.bad(path, 0, "the last line has no end: the file may be cut")
+
+
 def read_tsv(path: Path, columns: int | None, log: RowLog, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
     """Cells of a tab-separated file without quoting; blank lines are skipped.
 
@@ -156,6 +164,31 @@ def read_json_lines(path: Path, log: RowLog, required: Sequence[str] = ()) -> It
             log.bad(path, number, "keys are missing", line, f"lacks {', '.join(missing)}; has {', '.join(record)}")
         else:
             yield number, record
+
+
+def read_table(path: Path, log: RowLog, required: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows by column: of a JSON-lines file, or of a tab-separated one whose first line names its columns.
+
+    Args:
+        path: The file, `.jsonl` or `.tsv`.
+        log: What becomes of bad rows.
+        required: Columns that must be there.
+
+    Raises:
+        DataError: If the first line of a tab-separated file lacks one, or names one twice.
+    """
+    if path.suffix == ".jsonl":
+        yield from read_json_lines(path, log, required)
+        return
+    rows = read_tsv(path, None, log)
+    _, header = next(rows, (1, []))
+    if not set(required) <= set(header) or len(set(header)) < len(header):
+        raise DataError(f"{path}:1: the first line must name the columns {', '.join(required)}; it is {header}.")
+    for number, cells in rows:
+        if len(cells) == len(header):
+            yield number, dict(zip(header, cells, strict=True))
+        else:
+            log.bad(path, number, "not the columns of the first line", "\t".join(cells), f"has {len(cells)} cells")
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,7 @@ Entities, relations and triples are numbered by their row.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -134,6 +134,23 @@ class Corpus:
                 f"{self.path / name}.parquet has {len(table)} rows, not {self.info.counts[name]}. Build it again."
             )
         return table
+
+    def batches(self, name: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """One table in batches of at most `rows` rows, for what must not hold it whole.
+
+        Raises:
+            CorpusError: If the file is damaged.
+        """
+        file, seen = self.path / f"{name}.parquet", 0
+        try:
+            with pq.ParquetFile(file, page_checksum_verification=True) as table:
+                for batch in table.iter_batches(rows, columns=list(columns)):
+                    seen += len(batch)
+                    yield batch
+        except (pa.ArrowInvalid, OSError) as error:
+            raise CorpusError(f"{file} is damaged ({error}). Build the corpus again.") from error
+        if seen != self.info.counts[name]:
+            raise CorpusError(f"{file} has {seen} rows, not {self.info.counts[name]}. Build it again.")
 
     @cached_property
     def _tables(self) -> dict[str, pa.Table]:
