@@ -8,12 +8,16 @@ import typer
 
 from core import catalog
 from core.runs.store import cache_root, data_root
-from workbench import terminal
+from workbench import cli_checks, cli_dumps, cli_merge, cli_wikipedia, terminal
 from workbench.terminal import Json
 
 app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build, merge, check and count them.")
 build_app = typer.Typer(no_args_is_help=True, help="Build a corpus from its source.")
 app.add_typer(build_app, name="build")
+app.add_typer(cli_checks.app)
+app.command("merge")(cli_merge.merge_corpora)
+build_app.command("wikidata")(cli_dumps.build_wikidata)
+build_app.command("wikipedia")(cli_wikipedia.build_wikipedia)
 out = terminal.screen()
 
 Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]

@@ -35,16 +35,28 @@ def assign_splits(
     """
     check_shares(valid_share, test_share)
     group = _homonyms(labels)
+    splits = split_groups({id: kinds[id] for id in group.values()}, valid_share, test_share)
+    return {id: splits[group[id]] for id in labels}
+
+
+def split_groups(kinds: Mapping[str, str], valid_share: float, test_share: float) -> dict[str, Split]:
+    """A split for every group of entities, within each kind by the order of a hash of the group's first id.
+
+    Args:
+        kinds: First id of a group, by code points -> kind of that entity.
+        valid_share: Share of the groups of each kind held out for validation, 0 to 1.
+        test_share: Share of the groups of each kind held out for the test, 0 to 1.
+    """
     by_kind: dict[str, list[str]] = defaultdict(list)
-    for id in dict.fromkeys(group.values()):
-        by_kind[kinds[id]].append(id)
+    for id, kind in kinds.items():
+        by_kind[kind].append(id)
     splits: dict[str, Split] = {}
     for members in by_kind.values():
         members.sort(key=lambda id: hashlib.sha256(id.encode()).digest())
         test, valid = round(len(members) * test_share), round(len(members) * valid_share)
         for rank, id in enumerate(members):
             splits[id] = "test" if rank < test else "valid" if rank < test + valid else "train"
-    return {id: splits[group[id]] for id in labels}
+    return splits
 
 
 def _homonyms(labels: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -154,7 +154,7 @@ class CorpusWriter:
             return
         for column in set(schema.names) & set(_REFERENCES):
             found, limit = pc.min_max(batch[column]).as_py(), self._rows[_REFERENCES[column]]
-            if found["min"] is None or found["min"] < 0 or found["max"] >= limit:
+            if batch[column].null_count or found["min"] < 0 or found["max"] >= limit:
                 raise CorpusError(
                     f"{table}.{column} refers to rows {found['min']} to {found['max']}, "
                     f"but {_REFERENCES[column]} has {limit} rows so far."

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from core.corpora import store
+from core.corpora import store, writer
 from core.corpora.records import Entity, MentionSentence, Relation, Triple, TripleSentence
 from core.corpora.store import Corpus, CorpusError
 from core.corpora.writer import CorpusWriter
@@ -81,15 +82,15 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     corpus = write(tmp_path / "new" / "corpus")
     assert contents(corpus) == (ENTITIES, RELATIONS, TRIPLES, MENTIONS, STATED)
     assert corpus.languages == ["en", "eo", "ja"]
-    counts = {"entities": 4, "labels": 5, "relations": 2, "relation_labels": 2, "triples": 3}
-    assert corpus.info.counts == counts | {"mention_sentences": 2, "triple_sentences": 1}
+    counts = {"entities": 4, "labels": 5, "aliases": 0, "descriptions": 0, "relations": 2, "relation_labels": 2}
+    assert corpus.info.counts == counts | {"triples": 3, "mention_sentences": 2, "triple_sentences": 1}
     assert {key: getattr(corpus.info, key) for key in ABOUT} == ABOUT
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["corpus"]  # no temporary folder stays
 
 
 def test_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small batches are many row groups, which come back as chunked columns."""
-    monkeypatch.setattr(store, "_BATCH", 1)
+    monkeypatch.setattr(writer, "_BATCH", 1)
     assert contents(write(tmp_path / "corpus")) == (ENTITIES, RELATIONS, TRIPLES, MENTIONS, STATED)
 
 
@@ -120,6 +121,76 @@ def test_a_corpus_without_sentences_or_relations(tmp_path: Path) -> None:
         assert len(corpus.texts(table)) == 0
         assert corpus.texts(table).in_languages(["en"]).shape == (0,)
     assert corpus.rows_of("triples", "train").shape == (0,)
+
+
+def test_aliases_and_descriptions_come_out(tmp_path: Path) -> None:
+    named = replace(ENTITIES[0], aliases={"en": ["Loch", "Lac"], "ja": ["湖"]}, descriptions={"en": "a lake"})
+    corpus = write(tmp_path / "named", [named, *ENTITIES[1:]])
+    rows = [tuple(row.values()) for row in corpus.table("aliases").to_pylist()]
+    assert rows == [(0, "en", "Loch"), (0, "en", "Lac"), (0, "ja", "湖")]
+    assert corpus.table("descriptions").to_pylist() == [{"entity": 0, "language": "en", "text": "a lake"}]
+    assert (corpus.info.counts["aliases"], corpus.info.counts["descriptions"]) == (3, 1)
+    assert contents(corpus)[1:] == (RELATIONS, TRIPLES, MENTIONS, STATED)
+    assert corpus.info.fingerprint != write(tmp_path / "bare").info.fingerprint
+
+
+def batch(table: str, **columns: list) -> pa.RecordBatch:
+    schema = store.SCHEMAS[table]
+    return pa.record_batch([pa.array(columns[f.name], f.type) for f in schema], schema=schema)
+
+
+def test_batches_are_added_as_they_are(tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path / "corpus", **ABOUT) as made:
+        made.append("entities", batch("entities", id=["Q1", "Q2"], kind=["place"] * 2, split=[0, 2]))
+        made.append("labels", batch("labels", entity=[0], language=["en"], text=["Lake One"]))
+        made.append("labels", batch("labels", entity=[], language=[], text=[]))
+        made.append("labels", batch("labels", entity=[1], language=["en"], text=["Lake Two"]))
+        made.append("relations", batch("relations", id=["P1"]))
+        made.append("triples", batch("triples", subject=[0], relation=[0], object=[1], split=[2]))
+    by_row = Corpus.open(tmp_path / "corpus")
+    with CorpusWriter(tmp_path / "records", **ABOUT) as made:
+        made.add_entities([Entity("Q1", "place", "train", {"en": "Lake One"})])
+        made.add_entities([Entity("Q2", "place", "test", {"en": "Lake Two"})])
+        made.add_relations([Relation("P1", {})])
+        made.add_triples([Triple("Q1", "P1", "Q2", "test")])
+    assert contents(by_row) == contents(Corpus.open(tmp_path / "records"))
+    assert by_row.info.counts["labels"] == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "message"),
+    [
+        ("labels", {"entity": [3, 4]}, r"labels\.entity refers to rows 3 to 4, but entities has 4 rows so far"),
+        ("labels", {"entity": [-1, 0]}, r"labels\.entity refers to rows -1 to 0"),
+        ("labels", {"entity": [None, None]}, r"labels\.entity refers to rows None to None"),
+        ("labels", {"entity": [0, None]}, r"labels\.entity refers to rows 0 to 0"),
+        ("triples", {"subject": [0, 9]}, r"triples\.subject refers to rows 0 to 9"),
+        ("triples", {"relation": [0, 2]}, r"triples\.relation refers to rows 0 to 2, but relations has 2 rows so far"),
+        ("triple_sentences", {"triple": [3, 3]}, r"triple_sentences\.triple refers to rows 3 to 3, but triples has 3"),
+    ],
+)
+def test_a_batch_must_fit_what_was_added(tmp_path: Path, table: str, columns: dict, message: str) -> None:
+    texts = {f.name: ["x", "x"] if f.type == pa.string() else [0, 0] for f in store.SCHEMAS[table]}
+    with pytest.raises(CorpusError, match=message):
+        write(tmp_path / "corpus", also=lambda w: w.append(table, batch(table, **(texts | columns))))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_must_have_the_columns_of_its_table(tmp_path: Path) -> None:
+    wrong = pa.record_batch({"id": ["P3"], "label": ["third"]})
+    with pytest.raises(CorpusError, match=r"relations has the columns id: string, not id: string\nlabel: string"):
+        write(tmp_path / "corpus", also=lambda w: w.append("relations", wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_notes_and_files_of_a_build(tmp_path: Path) -> None:
+    def note(made: CorpusWriter) -> None:
+        made.note("left_out", {"odd": 2})
+        (made.room / "bad_rows.jsonl").write_text("{}\n", encoding="utf-8")
+
+    corpus = write(tmp_path / "corpus", also=note)
+    assert corpus.info.build == {"left_out": {"odd": 2}}
+    assert (corpus.path / "bad_rows.jsonl").is_file()
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 3), (5, 4), (-1, 4), (0, 25), (24, 25)])
@@ -219,7 +290,7 @@ def change_manifest(folder: Path, **changes: object) -> None:
         ),
         (lambda f: (f / "corpus.json").write_text("[1, 2]"), r"corpus\.json cannot be read .* Build the corpus again"),
         (lambda f: (f / "corpus.json").write_text("{}"), r"corpus\.json cannot be read .* Build the corpus again"),
-        (lambda f: change_manifest(f, format_version=99), "has format 99, this version reads 1: build it again"),
+        (lambda f: change_manifest(f, format_version=99), "has format 99, this version reads 2: build it again"),
         (lambda f: change_manifest(f, counts={}), "is empty: it has no labels. Build it again"),
         (lambda f: (f / "triples.parquet").unlink(), r"lacks triples\.parquet\. Build it again"),
     ],
