@@ -159,7 +159,8 @@ class MentionPairs(_Streamed):
     ) -> None:
         self.tokens, self.labels, self.whole_sentence = tokens, labels, whole_sentence
         texts, self.entity = corpus.texts("mention_sentences"), corpus.column("mention_sentences", "entity")
-        self.language = np.asarray([labels.languages.index(c) for c in texts.languages], np.int64)[texts.language]
+        numbers = {code: i for i, code in enumerate(labels.languages)}  # a sentence may be in a language without labels
+        self.language = np.asarray([numbers.get(c, -1) for c in texts.languages], np.int64)[texts.language]
         usable = np.zeros(len(texts), bool)
         usable[corpus.rows_of("mention_sentences", "train")] = True
         usable &= tokens.has_span("mention_sentences") & (labels.count[self.entity] > 1)

@@ -1,30 +1,31 @@
 """The texts of a corpus, tokenised once: flat memory-mapped token ids, offsets and spans.
 
 A token store belongs to one corpus, one tokenizer and one pair of length limits; its folder is named after a hash of
-them, so a stale store is never read. Samplers compose training texts out of it with array operations alone: words of
-different texts may be joined because the pre-tokeniser of every supported backbone splits at spaces.
+them, so a stale store is never read; a damaged one is built again. Samplers compose training texts out of it with array
+operations alone: words of different texts may be joined because the pre-tokeniser of every supported backbone splits at
+spaces.
 """
 
 import hashlib
-import json
+import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from filelock import FileLock
 
-from core.corpora.records import SpecialTokens, TokenBatch, ragged_index
+from core.corpora.records import Progress, SpecialTokens, TokenBatch, ragged_index
 from core.corpora.store import TEXT_TABLES, Corpus
+from core.corpora.tokenising import SENTENCES, damage, tokenise
 from core.folders import made_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from transformers import PreTrainedTokenizerFast
 
-FORMAT_VERSION = 1
-_CHUNK = 20_000
-_SENTENCES = ("mention_sentences", "triple_sentences")
+FORMAT_VERSION = 2
+_BLOCK = 1 << 20  # token ids looked at in one go
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class TokenStore:
         self.path, self.special = path, special
         self._ids = {t: np.load(path / f"{t}.ids.npy", mmap_mode="r") for t in TEXT_TABLES}
         self._offsets = {t: np.load(path / f"{t}.offsets.npy", mmap_mode="r") for t in TEXT_TABLES}
-        self._spans = {t: np.load(path / f"{t}.spans.npy", mmap_mode="r") for t in _SENTENCES}
+        self._spans = {t: np.load(path / f"{t}.spans.npy", mmap_mode="r") for t in SENTENCES}
 
     @classmethod
     def of(
@@ -59,9 +60,12 @@ class TokenStore:
         phrase_tokens: int = 32,
         sentence_tokens: int = 128,
         prefix: str = "",
-        progress: "Callable[[int, int], object] | None" = None,
+        progress: Progress | None = None,
     ) -> "TokenStore":
         """The token store of a corpus and a tokenizer, built under `cache` when it is not there yet.
+
+        A damaged store is built again, with a warning in the log. Of processes that ask at once, one builds and the
+        others wait for it.
 
         Args:
             corpus: The corpus whose texts are tokenised.
@@ -76,19 +80,24 @@ class TokenStore:
         parts = [FORMAT_VERSION, corpus.info.fingerprint, tokenizer.backend_tokenizer.to_str()]
         parts += [phrase_tokens, sentence_tokens, special.prefix, special.suffix]
         path = cache / hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
-        if not (path / "special.json").is_file():
-            with made_whole(path) as room:
-                limits = {t: sentence_tokens if t in _SENTENCES else phrase_tokens for t in TEXT_TABLES}
-                _tokenise(corpus, tokenizer, room, limits, progress)
-                (room / "special.json").write_text(json.dumps(vars(special)))
+        if damage(path):
+            cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(cache / f".{path.name}.lock"):
+                if reason := damage(path):
+                    if path.exists():
+                        logging.getLogger(__name__).warning("The token store %s is built again: %s.", path, reason)
+                    for left_by_a_kill in cache.glob(f".{path.name}.*/"):
+                        shutil.rmtree(left_by_a_kill)
+                    limits = {t: sentence_tokens if t in SENTENCES else phrase_tokens for t in TEXT_TABLES}
+                    with made_whole(path) as room:
+                        tokenise(corpus, tokenizer, room, limits, progress)
         return cls(path, special)
 
     def used_ids(self) -> np.ndarray:
         """Every token id that the corpus uses, special tokens included, sorted: what a trimmed vocabulary must keep."""
         special = [*self.special.prefix, *self.special.suffix, self.special.mask]
-        return np.unique(
-            np.concatenate([np.unique(ids) for ids in self._ids.values()] + [np.asarray(special, np.int32)])
-        )
+        blocks = (ids[at : at + _BLOCK] for ids in self._ids.values() for at in range(0, len(ids), _BLOCK))
+        return np.unique(np.concatenate([np.asarray(special, np.int32), *map(np.unique, blocks)]))
 
     def text(self, table: str, rows: np.ndarray) -> Pieces:
         """The texts `rows` of a table, without special tokens; row -1 is the empty text."""
@@ -135,54 +144,3 @@ class TokenStore:
             return self.join(before, Pieces(text.source, text.start + last_word, text.length - last_word))
         mask = Pieces.constant((self.special.mask,), len(rows))
         return self.join(before, mask, Pieces(text.source, text.start + end, text.length - end))
-
-
-def _tokenise(
-    corpus: Corpus,
-    tokenizer: "PreTrainedTokenizerFast",
-    room: Path,
-    limits: dict[str, int],
-    progress: "Callable[[int, int], object] | None",
-) -> None:
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    total, done = sum(corpus.info.counts[t] for t in TEXT_TABLES), 0
-    for table, limit in limits.items():
-        texts = corpus.texts(table).text
-        ids, lengths, spans = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros((0, 3), np.int32)]
-        for at in range(0, len(texts), _CHUNK):
-            chunk = texts[at : at + _CHUNK].to_pylist()
-            backend = tokenizer.backend_tokenizer
-            encode = backend.encode_batch if table in _SENTENCES else backend.encode_batch_fast  # without offsets
-            encodings = encode(chunk, add_special_tokens=False)
-            ids.append(np.concatenate([np.asarray(e.ids[:limit], np.int32) for e in encodings]))
-            lengths.append(np.asarray([min(len(e.ids), limit) for e in encodings], np.int64))
-            if table in _SENTENCES:
-                starts, ends = (corpus.column(table, c)[at : at + _CHUNK] for c in ("start", "end"))
-                spans.append(
-                    np.asarray(
-                        [
-                            _token_span(text, e.offsets[:limit], s, t, cut=len(e.ids) > limit)
-                            for text, e, s, t in zip(chunk, encodings, starts, ends, strict=True)
-                        ],
-                        np.int32,
-                    )
-                )
-            done += len(chunk)
-            if progress:
-                progress(done, total)
-        np.save(room / f"{table}.ids.npy", np.concatenate(ids))
-        np.save(room / f"{table}.offsets.npy", np.concatenate([[0], np.cumsum(np.concatenate(lengths))]))
-        if table in _SENTENCES:
-            columns = slice(0, 3) if table == "triple_sentences" else slice(0, 3, 2)
-            np.save(room / f"{table}.spans.npy", np.concatenate(spans)[:, columns])
-
-
-def _token_span(text: str, offsets: list[tuple[int, int]], start: int, end: int, cut: bool) -> tuple[int, int, int]:
-    """Character span -> (first token that overlaps it, first token of its last word, one past its last token)."""
-    touching = [i for i, (s, e) in enumerate(offsets) if s < end and e > start]
-    if not touching or (cut and offsets[-1][1] < end):
-        return -1, -1, -1
-    word = start + text[start:end].rstrip().rfind(" ") + 1
-    last_word = next(i for i in touching if offsets[i][1] > word)
-    return touching[0], last_word, touching[-1] + 1

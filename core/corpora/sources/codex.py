@@ -2,7 +2,7 @@
 
 The triples' ends have no labels in the source, but for those that are types. They are kept: merged with a corpus that
 names them (X-FACTR names the ends of a fifth of the triples), they can be trained on. The Wikipedia extracts are read
-by `core.corpora.wikipedia`.
+by `core.corpora.sources.wikipedia`.
 """
 
 from collections.abc import Collection

@@ -1,0 +1,1 @@
+"""What `corpus lint` looks for: small functions over a corpus, listed in `core.corpora.lint.CHECKS`."""
