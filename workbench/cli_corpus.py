@@ -12,7 +12,10 @@ from workbench import cli_checks, cli_dumps, cli_merge, cli_wikipedia, terminal
 from workbench.terminal import Json
 
 app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build, merge, check and count them.")
-build_app = typer.Typer(no_args_is_help=True, help="Build a corpus from its source.")
+build_app = typer.Typer(
+    no_args_is_help=True,
+    help="Build a corpus from its source.\n\nExample: `workbench corpus build xfactr --out xfactr-corpus`",
+)
 app.add_typer(build_app, name="build")
 app.add_typer(cli_checks.app)
 app.command("merge")(cli_merge.merge_corpora)

@@ -8,9 +8,9 @@ import pyarrow as pa
 from core.corpora import store as corpora
 from core.corpora.benchmarks import store as benchmarks
 from core.corpora.checks.finding import SAMPLES, Finding, Inspection, Severity, shown
-from core.corpora.checks.words import words_sql
 from core.corpora.query import CorpusQuery
 from core.corpora.rows import DataError, RowLog, read_lines
+from core.corpora.words import words_sql
 
 _MAX_WORDS = 10  # longer strings are compared with whole sentences
 _STRINGS = pa.schema({"language": pa.string(), "text": pa.string()})

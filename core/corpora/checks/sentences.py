@@ -1,10 +1,9 @@
 """Sentences that give the answer away, or whose span is not what it should be."""
 
-import unicodedata
 from collections.abc import Iterator
 
 from core.corpora.checks.finding import SAMPLES, Finding, Inspection, shown
-from core.corpora.checks.words import is_unspaced
+from core.corpora.sources.mentions import STRESS, find_label
 
 # The object gives way to U+2588 (9608), which stands in no text.
 _STATED = """
@@ -27,7 +26,7 @@ def visible_objects(inspection: Inspection) -> Iterator[Finding]:
     samples: list[str] = []
     while chunk := hits.fetchmany(10_000):
         for row, masked, name in chunk:
-            if row not in seen and stands_in(name, masked):
+            if row not in seen and find_label(name, masked, "exact", whole_words=True):
                 seen.add(row)
                 if len(samples) < SAMPLES:
                     samples.append(f"row {row} {shown(name)} in {shown(masked)}")
@@ -61,13 +60,14 @@ def odd_spans(inspection: Inspection) -> Iterator[Finding]:
         samples = [f"row {row} {start}:{end} of {shown(text)}" for row, start, end, text in outside[:SAMPLES]]
         title = f"{unit}: the span is empty or outside the sentence"
         yield Finding("span-outside", "error", title, len(outside), of, unit, samples)
+        plain = f"lower(replace({{}}, chr({ord(STRESS)}), ''))".format  # Russian texts mark the stress of their subject
         query.run(
             f"""CREATE OR REPLACE TEMP TABLE odd AS SELECT s.row, s.language, s.surface, e.id
             FROM ({sql}) s JOIN entities e ON e.row = s.entity
             WHERE NOT EXISTS (SELECT 1 FROM labels l WHERE l.entity = s.entity AND l.language = s.language
-                AND lower(l.text) = lower(s.surface))
+                AND {plain("l.text")} = {plain("s.surface")})
             AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.entity = s.entity AND a.language = s.language
-                AND lower(a.text) = lower(s.surface))"""
+                AND {plain("a.text")} = {plain("s.surface")})"""
         )
         rows = query.rows(f"SELECT row, id, language, surface FROM odd ORDER BY row LIMIT {SAMPLES}")
         samples = [f"row {row} {id} [{language}] {shown(surface)}" for row, id, language, surface in rows]
@@ -87,20 +87,3 @@ def repeated_sentences(inspection: Inspection) -> Iterator[Finding]:
         yield Finding(
             "repeated-sentence", "warning", f"{unit}: repetitions", count, inspection.counts[table], unit, samples
         )
-
-
-def stands_in(name: str, text: str) -> bool:
-    """Whether a name stands in a text as a word of its own; in scripts without spaces, whether it stands there."""
-    at = text.find(name) if name else -1
-    while at >= 0:
-        before, after = text[at - 1 : at] if at else "", text[at + len(name) : at + len(name) + 1]
-        if not _joined(before, name[0]) and not _joined(name[-1], after):
-            return True
-        at = text.find(name, at + 1)
-    return False
-
-
-def _joined(left: str, right: str) -> bool:
-    """Whether two neighbouring characters belong to one word."""
-    both = left and right
-    return bool(both) and all(unicodedata.category(c)[0] in "LNM" and not is_unspaced(c) for c in (left, right))

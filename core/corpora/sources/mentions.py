@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core.corpora.checks.words import is_unspaced
 from core.corpora.sources.sentences import Span, Splitter, sentence_spans
+from core.corpora.words import is_unspaced
 
 Match = Literal["exact", "case", "case_and_stress"]
 STRESS = "\u0301"  # combining acute accent: Russian and Ukrainian texts mark the stress of their subject with it

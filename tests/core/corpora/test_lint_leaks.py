@@ -9,11 +9,11 @@ from lint_corpora import entity, one, rows_of, write, write_cldr
 
 from core.corpora.benchmarks.draft import write_benchmark
 from core.corpora.benchmarks.store import SCHEMAS as BENCHMARK_SCHEMAS
-from core.corpora.checks.words import is_unspaced
 from core.corpora.lint import lint
 from core.corpora.records import Triple
 from core.corpora.rows import DataError
 from core.corpora.store import Corpus
+from core.corpora.words import is_unspaced
 
 
 @pytest.fixture(scope="module")
