@@ -19,8 +19,9 @@ test: $(VENV)/.dev  ## Run the tests, and the linters' checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.app  ## Measure what packing and the rewritten fusion gain here, as ratios
+bench: $(VENV)/.app  ## Measure what packing, the rewritten fusion and the dump reader gain here, as ratios
 	@$(BIN)/python -m tests.bench.encoder
+	@$(BIN)/python -m tests.bench.dump_parsing --entities 20000
 
 lint: $(VENV)/.dev  ## Mend what the linter and the formatter can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""A Wikidata JSON dump of any size, made from the real items of `shared/data/wikidata`: same lines, fresh ids.
+"""A Wikidata JSON dump of any size, made from real items (`workbench data get wikidata`): same lines, fresh ids.
 
     python -m tests.bench.synthetic_dump --entities 200000 --out dump.json.bz2
 
@@ -22,6 +22,8 @@ from typing import Any
 
 import zstandard
 
+from core.runs.store import data_root
+
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "wikidata"
 _RICH = 1 / 7  # share of entities that keep much of their item
 _BLOCK = 16 << 20  # bytes compressed as one member: as pigz and pbzip2 write them
@@ -38,7 +40,10 @@ class Template:
 
 def read_templates(source: Path = SOURCE) -> list[Template]:
     """The items of `dump_head50`."""
-    lines = (source / "dump_head50" / "entities").read_text(encoding="utf-8").splitlines()[1:]
+    found = next((f for f in (source, data_root() / "wikidata") if f.is_dir()), None)
+    if found is None:
+        raise SystemExit("The real items that the dump is made of are not here. Get them: workbench data get wikidata")
+    lines = (found / "dump_head50" / "entities").read_text(encoding="utf-8").splitlines()[1:]
     return [_template(json.loads(line.rstrip(","))) for line in lines]
 
 
