@@ -76,3 +76,6 @@ def build_wikidata(
         terminal.screen(stderr=True).print("Stopped. Finished parts are kept: the same command goes on from there.")
         raise typer.Exit(130) from None
     print_corpus(target, as_json)
+    if not as_json:
+        text = f"Beside the paper's Tables 1 and 8: workbench corpus stats {target}"
+        terminal.screen().print(text, highlight=False, soft_wrap=True)

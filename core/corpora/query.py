@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from core.corpora.store import SCHEMAS, Corpus, CorpusError
 
-_MEMORY = "4GB"  # beyond that, DuckDB goes on in temporary files
+_MEMORY = "1GB"  # beyond that, DuckDB goes on in temporary files
 _ROWS = 100_000
 
 

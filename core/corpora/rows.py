@@ -91,7 +91,9 @@ def require(path: Path, what: str) -> Path:
         return path
     near = sorted(p.name for p in path.parent.iterdir())[:20] if path.parent.is_dir() else []
     there = f" There is: {', '.join(near)}." if near else ""
-    raise DataError(f"{what}: there is no {path}.{there} Get the data: workbench data list.")
+    raise DataError(
+        f"{what}: there is no {path}.{there} Get the data: workbench data list, then workbench data get NAME."
+    )
 
 
 def read_lines(path: Path, log: RowLog, first_line: int = 1) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,8 @@
 """`corpus stats`: what a corpus holds, in all and by language, in the terms of the paper's Tables 1 and 8."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -36,6 +38,11 @@ class Statistics:
 
     totals: dict[str, int]
     languages: pd.DataFrame
+
+    def write(self, folder: Path) -> None:
+        """Write `statistics.json` (the totals: Table 1) and `statistics.csv` (by language: Table 8) into a folder."""
+        (folder / "statistics.json").write_text(json.dumps(self.totals, indent=2) + "\n", encoding="utf-8")
+        self.languages.to_csv(folder / "statistics.csv", index=False, lineterminator="\n")
 
 
 def count(corpus: Corpus) -> Statistics:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from core.corpora import statistics
 from core.corpora.records import Progress
 from core.corpora.rows import SIDE_FILE, BadRow, DataError, RowLog, require
 from core.corpora.store import Corpus, CorpusError
@@ -111,6 +112,7 @@ def build(
                 assembly.write(writer)
                 bad = _write_bad_rows(chain(log.rows, _bad_lines(dumps, shards)), writer.room / SIDE_FILE)
                 writer.note("bad_rows", dict(sorted(bad.items())))
+            statistics.count(Corpus.open(room.corpus)).write(room.corpus)
             room.whole.touch()
         if room.corpus.is_dir():
             os.replace(room.corpus, target)

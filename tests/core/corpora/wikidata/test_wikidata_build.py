@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import zstandard
 
@@ -107,8 +108,10 @@ def test_the_counts_of_the_real_dump_are_those_of_its_readme(shared_data: Path, 
     scotland = labels[labels.entity == 0].set_index("language").text
     assert scotland["de"] == "Schottland"
     assert corpus.table("entities")["id"].to_pylist()[:2] == ["Q22", "Q31"]
-    import pandas as pd
-
+    totals = json.loads((corpus.path / "statistics.json").read_text(encoding="utf-8"))
+    assert (totals["entities"], totals["labels"], totals["triples"]) == (49, 3612, 30)
+    shares = pd.read_csv(corpus.path / "statistics.csv").set_index("language")
+    assert (shares.loc["ast", "entities"], shares.loc["ast", "entity_share"]) == (36, 36 / 49)
     titles = pd.read_parquet(corpus.path / "sitelinks.parquet")
     assert titles[(titles.entity == 0) & (titles.language == "en")].title.tolist() == ["Scotland"]
 
