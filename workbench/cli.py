@@ -14,16 +14,15 @@ from core.config import RunConfig
 from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
-from workbench import cli_backbone, cli_benchmark, cli_corpus, cli_fetch, jobs, terminal
+from workbench import jobs, terminal
+from workbench.commands import backbone, benchmark, corpus, data
 from workbench.terminal import Json
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-app.add_typer(cli_backbone.app, name="backbone")
-app.add_typer(cli_corpus.app, name="corpus")
-app.add_typer(cli_benchmark.app, name="benchmark")
-app.add_typer(cli_fetch.app, name="data")
+for _name, _group in (("data", data), ("corpus", corpus), ("benchmark", benchmark), ("backbone", backbone)):
+    app.add_typer(_group.app, name=_name)
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]

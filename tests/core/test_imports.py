@@ -36,8 +36,8 @@ LIGHT = (
     *("core.execution.preflight", "workbench.cli"),
 )
 HEAVY_LIBRARIES = {"torch", "transformers", "adapters", "tokenizers", "safetensors"}
-# Files of the app that may import heavy modules, inside a function (cli_backbone.py is a part of cli.py).
-MAY_BE_HEAVY_INSIDE = {"workbench.loaders", "workbench.cli", "workbench.cli_backbone"}
+# Files of the app that may import heavy modules, inside a function (commands/ is a part of cli.py).
+MAY_BE_HEAVY_INSIDE = {"workbench.loaders", "workbench.cli", "workbench.commands.backbone"}
 
 
 def name_of(file: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench import terminal
+from workbench.commands.corpus_card import print_corpus
 from workbench.terminal import Json
 
 
@@ -53,7 +54,6 @@ def build_wikidata(
     """
     from core.corpora.wikidata.build import build
     from core.corpora.wikidata.options import DumpOptions
-    from workbench.cli_corpus import print_corpus
 
     options = DumpOptions(more_than_labels=more_than_labels, ranks=ranks, mul=mul, sitelinks=sitelinks)
     options = replace(

@@ -8,7 +8,9 @@ import typer
 
 from core import catalog
 from core.runs.store import cache_root, data_root
-from workbench import cli_checks, cli_dumps, cli_merge, cli_wikipedia, terminal
+from workbench import terminal
+from workbench.commands import checks, merge, wikidata, wikipedia
+from workbench.commands.corpus_card import print_corpus
 from workbench.terminal import Json
 
 app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build, merge, check and count them.")
@@ -17,10 +19,10 @@ build_app = typer.Typer(
     help="Build a corpus from its source.\n\nExample: `workbench corpus build xfactr --out xfactr-corpus`",
 )
 app.add_typer(build_app, name="build")
-app.add_typer(cli_checks.app)
-app.command("merge")(cli_merge.merge_corpora)
-build_app.command("wikidata")(cli_dumps.build_wikidata)
-build_app.command("wikipedia")(cli_wikipedia.build_wikipedia)
+app.add_typer(checks.app)
+app.command("merge")(merge.merge_corpora)
+build_app.command("wikidata")(wikidata.build_wikidata)
+build_app.command("wikipedia")(wikipedia.build_wikipedia)
 out = terminal.screen()
 
 Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]
@@ -83,22 +85,3 @@ def corpus_info(
     from core.corpora.sources import cldr
 
     print_corpus(folder or cldr.cached(cache_root()).path, as_json)
-
-
-def print_corpus(folder: Path, as_json: bool) -> None:
-    """Print what a corpus is."""
-    from core.corpora.store import Corpus
-
-    corpus = Corpus.open(folder)
-    info = corpus.info
-    facts = {"folder": str(folder), "name": info.name, "source": info.source, "licence": info.licence}
-    facts |= {"sha256": info.fingerprint, "counts": info.counts, "languages": corpus.languages, "build": info.build}
-    if as_json:
-        terminal.print_json(facts)
-        return
-    out.print(info.card, highlight=False, markup=False)
-    for title, counts in (("left out", info.build.get("left_out")), ("bad rows", info.build.get("bad_rows"))):
-        if counts:
-            out.print(f"{title}: " + "; ".join(f"{reason} {n:,}" for reason, n in counts.items()), soft_wrap=True)
-    rows = [[table.replace("_", " "), f"{count:,}"] for table, count in info.counts.items()]
-    terminal.print_rows((str(folder), f"{len(corpus.languages)} languages"), rows, out)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from workbench import terminal
+from workbench.commands.corpus_card import print_corpus
 from workbench.terminal import Json
 
 Share = Annotated[
@@ -29,7 +30,6 @@ def merge_corpora(
     """
     from core.corpora.merge import merge
     from core.corpora.store import Corpus
-    from workbench.cli_corpus import print_corpus
 
     terminal.refuse_existing(target)
     shares = None if valid_share is None and test_share is None else (valid_share or 0.0, test_share or 0.0)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from workbench import terminal
+from workbench.commands.corpus_card import print_corpus
 from workbench.terminal import Json
 
 
@@ -58,7 +59,6 @@ def build_wikipedia(
     from core.corpora.rows import RowLog
     from core.corpora.sources import wikipedia
     from core.corpora.sources.mentions import MentionRules
-    from workbench.cli_corpus import print_corpus
 
     terminal.refuse_existing(target)
     rules = MentionRules(match, whole_words, sentences, splitter)
