@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Where converted and downloaded data lies, and folders that appear whole or not at all."""
 
 import os
 import shutil
@@ -6,6 +6,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def cache_root() -> Path:
+    """Folder of what can be made again (backbones, corpora, tokens): `WORKBENCH_CACHE`, else the user's cache folder."""
+    if chosen := os.environ.get("WORKBENCH_CACHE"):
+        return Path(chosen).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlki-workbench"
+
+
+def data_root() -> Path:
+    """Folder of downloaded data sets: `WORKBENCH_DATA`, else `data` beside what is cached."""
+    if chosen := os.environ.get("WORKBENCH_DATA"):
+        return Path(chosen).expanduser().resolve()
+    return cache_root() / "data"
 
 
 @contextmanager

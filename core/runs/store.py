@@ -89,20 +89,6 @@ def cached_root() -> Path:
     return Path(__file__).resolve().parents[2] / "cached_runs"
 
 
-def cache_root() -> Path:
-    """Folder of what can be made again (backbones, corpora, tokens): `WORKBENCH_CACHE`, else the user's cache folder."""
-    if chosen := os.environ.get("WORKBENCH_CACHE"):
-        return Path(chosen).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlki-workbench"
-
-
-def data_root() -> Path:
-    """Folder of downloaded data sets: `WORKBENCH_DATA`, else `data` beside what is cached."""
-    if chosen := os.environ.get("WORKBENCH_DATA"):
-        return Path(chosen).expanduser().resolve()
-    return cache_root() / "data"
-
-
 class RunDir:
     """The folder of one run."""
 

@@ -19,10 +19,10 @@ from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import AdapterSet
 from core.encoder.backbones import Backbone, load_backbone
 from core.encoder.text_encoder import TextEncoder, pick_device, pick_precision
-from core.folders import made_whole
+from core.folders import cache_root, made_whole
 from core.languages import PAPER_LANGUAGES
 from core.runs.journal import Journal
-from core.runs.store import RunDir, cache_root
+from core.runs.store import RunDir
 from core.tasks.retrieval import Benchmark, LabelIndex
 
 _DONE = "done.json"

@@ -20,7 +20,7 @@ from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import FUSION, SMALL, AdapterSet
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
-from core.runs.store import cache_root
+from core.folders import cache_root
 
 PAIRS, ROUNDS = 96, 7
 

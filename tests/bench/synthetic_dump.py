@@ -22,7 +22,7 @@ from typing import Any
 
 import zstandard
 
-from core.runs.store import data_root
+from core.folders import data_root
 
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "wikidata"
 _RICH = 1 / 7  # share of entities that keep much of their item

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from core import catalog
-from core.runs.store import data_root
+from core.folders import data_root
 from workbench import terminal
 from workbench.terminal import Json
 

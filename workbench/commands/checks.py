@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.runs.store import cache_root
+from core.folders import cache_root
 from workbench import terminal
 from workbench.terminal import Json
 

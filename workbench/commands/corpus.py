@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from core import catalog
-from core.runs.store import cache_root, data_root
+from core.folders import cache_root, data_root
 from workbench import terminal
 from workbench.commands import checks, merge, wikidata, wikipedia
 from workbench.commands.corpus_card import print_corpus
@@ -28,7 +28,8 @@ out = terminal.screen()
 Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]
 Languages = Annotated[list[str] | None, typer.Option("--language", help="Keep labels of this language; repeatable.")]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out and report them, instead of stopping.")]
-Share = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out.")]
+ValidShare = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out for validation.")]
+TestShare = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out for the test.")]
 
 
 @build_app.command("cldr")
@@ -51,8 +52,8 @@ def _build_command(name: str) -> Callable[..., None]:
             Path | None, typer.Option("--from", help="Folder of the source; what `data get` fetched if left out.")
         ] = None,
         language: Languages = None,
-        valid_share: Share = 0.0,
-        test_share: Share = 0.0,
+        valid_share: ValidShare = 0.0,
+        test_share: TestShare = 0.0,
         lenient: Lenient = False,
         as_json: Json = False,
     ) -> None:

@@ -14,7 +14,7 @@ from core.corpora.downloads.fetch import Outcome
 from core.corpora.downloads.folder import RECORD, DataFolder
 from core.corpora.downloads.registry import DataFile, DataSet, DownloadError
 from core.corpora.records import Progress
-from core.runs.store import data_root
+from core.folders import data_root
 from workbench import terminal
 from workbench.terminal import Json
 

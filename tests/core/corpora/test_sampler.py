@@ -14,7 +14,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from core.corpora.draws import KnownFacts, LabelTable, PairBatch, RowStream, string_numbers
-from core.corpora.records import Entity, Relation, TokenBatch, Triple, triple_split
+from core.corpora.records import Entity, MentionSentence, Relation, TokenBatch, Triple, triple_split
 from core.corpora.sampler import EntityPairs, MentionPairs, TriplePairs, TripleSentencePairs
 from core.corpora.store import Corpus, CorpusError
 from core.corpora.token_store import TokenStore
@@ -433,3 +433,19 @@ def test_sentences_whose_span_was_cut_are_not_drawn(tiny_corpus: Corpus, tiny_ba
     assert 1 < len(whole) < len(trained)
     assert sampler.sample(len(whole)).entity.tolist() == [triples[row["triple"]]["object"] for row in whole]
     assert len(sampler) == len(whole)
+
+
+def test_a_sentence_in_a_language_without_any_label_is_not_drawn(tiny_backbone: Path, tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path / "c", name="c", source="tests", licence="MIT", card="") as writer:
+        writer.add_entities(
+            Entity(id, "thing", "train", {"de": f"{id}de", "en": f"{id}en"}) for id in ("ka", "le", "mi")
+        )
+        writer.add_mention_sentences(
+            MentionSentence(id, language, f"{id}en is", 0, 4, "train")
+            for id, language in (("ka", "en"), ("le", "en"), ("mi", "xx"))
+        )
+    corpus = Corpus.open(tmp_path / "c")
+    tokens = TokenStore.of(corpus, AutoTokenizer.from_pretrained(tiny_backbone), tmp_path / "tokens")
+    sampler = MentionPairs(corpus, tokens, LabelTable(corpus, ["de", "en"]), 0)
+    assert len(sampler) == 2
+    assert {row for _ in range(20) for row in sampler.sample(2).entity.tolist()} == {0, 1}
