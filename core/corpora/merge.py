@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -141,6 +140,8 @@ def merge(
         "licence": "; ".join(dict.fromkeys(f"{i.name}: {i.licence}" for i in infos)),
         "card": "\n".join(dict.fromkeys(f"[{i.name}]\n{i.card.strip()}\n" for i in infos)),
     }
+    for part in parts:
+        part.verify()
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.merge.") as room:
         try:
@@ -171,22 +172,12 @@ def _view_parts(data: duckdb.DuckDBPyConnection, parts: Sequence[Corpus]) -> Non
         queries = []
         for number, part in enumerate(parts):
             path = part.path / f"{table}.parquet"
-            _check_rows(path, part.info.counts[table])
             file = glob.escape(str(path.absolute())).replace("'", "''")
             queries.append(
                 f"SELECT {number} AS part, {number}::BIGINT * (1::BIGINT << 42) + file_row_number{after_labels} AS place, "
                 f"{columns}{row} FROM read_parquet('{file}', file_row_number = true)"
             )
         data.execute(f"CREATE VIEW {table}_in AS {' UNION ALL '.join(queries)}")
-
-
-def _check_rows(path: Path, expected: int) -> None:
-    try:
-        rows = pq.read_metadata(path).num_rows
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CorpusError(f"{path} is damaged ({error}). Build the corpus again.") from error
-    if rows != expected:
-        raise CorpusError(f"{path} has {rows} rows, not {expected}. Build the corpus again.")
 
 
 def _create(data: duckdb.DuckDBPyConnection, tables: dict[str, str]) -> None:

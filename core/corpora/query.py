@@ -13,7 +13,6 @@ import pyarrow as pa
 from core.corpora.store import SCHEMAS, Corpus, CorpusError
 
 _MEMORY = "1GB"  # beyond that, DuckDB goes on in temporary files
-_ROWS = 100_000
 
 
 class CorpusQuery:
@@ -40,9 +39,7 @@ class CorpusQuery:
         Raises:
             CorpusError: If a file is damaged.
         """
-        for table, schema in SCHEMAS.items():
-            for _ in corpus.batches(table, schema.names, _ROWS):
-                pass
+        corpus.verify()
         return cls({table: corpus.path / f"{table}.parquet" for table in SCHEMAS})
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:

@@ -244,7 +244,8 @@ def test_nothing_stays_of_a_merge_that_fails(tmp_path: Path, monkeypatch: pytest
             (part.path / "aliases.parquet").read_bytes(),
             r"labels\.parquet has \d+ rows, not \d+\. Build the corpus again",
         ),
-        (raw[:4] + bytes(len(raw) // 3) + raw[4 + len(raw) // 3 :], r"Cannot merge .*part1"),
+        (raw[:4] + bytes(len(raw) // 3) + raw[4 + len(raw) // 3 :], r"labels\.parquet is damaged"),
+        (bytes([*raw[:60], raw[60] ^ 1, *raw[61:]]), r"labels\.parquet is damaged"),
     ):
         file.write_bytes(damaged)
         with pytest.raises(CorpusError, match=message):
