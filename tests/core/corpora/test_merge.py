@@ -242,7 +242,7 @@ def test_nothing_stays_of_a_merge_that_fails(tmp_path: Path, monkeypatch: pytest
         (raw[: len(raw) // 2], r"labels\.parquet is damaged .* Build the corpus again"),
         (
             (part.path / "aliases.parquet").read_bytes(),
-            r"labels\.parquet has \d+ rows, not \d+\. Build the corpus again",
+            r"labels\.parquet has \d+ rows, not \d+\. Build it again",
         ),
         (raw[:4] + bytes(len(raw) // 3) + raw[4 + len(raw) // 3 :], r"labels\.parquet is damaged"),
         (bytes([*raw[:60], raw[60] ^ 1, *raw[61:]]), r"labels\.parquet is damaged"),
