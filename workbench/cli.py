@@ -15,7 +15,7 @@ from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from workbench import jobs, terminal
-from workbench.commands import backbone, benchmark, corpus, data
+from workbench.commands import audit, backbone, benchmark, compare, corpus, data, paper_tables
 from workbench.terminal import Json
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 for _name, _group in (("data", data), ("corpus", corpus), ("benchmark", benchmark), ("backbone", backbone)):
     app.add_typer(_group.app, name=_name)
+app.command()(compare.compare)
+app.command("audit")(audit.audit)
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]
@@ -161,11 +163,28 @@ def show_tables(
     by: Annotated[str | None, typer.Option(help="group or language; JSON and CSV have both if left out.")] = None,
     as_json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
+    paper: Annotated[
+        int | None, typer.Option(help="A table of the paper, 2 to 7 or 9 to 13: ours, released log and paper.")
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="With --paper: print a booktabs table.")] = False,
 ) -> None:
     """Results with intervals: a table by language group, or every row as JSON or CSV.
 
+    With --paper, a table of the paper beside ours; of the filters it takes --protocol (released if left out) and --mode.
+
     Example: `workbench tables --task entity_alignment --protocol strict --json`
+
+    Example: `workbench tables --paper 3 --latex`
     """
+    if sum((as_json, csv, latex)) > 1 or (latex and paper is None):
+        raise ValueError("Name one of --json, --csv and --latex; --latex needs --paper N.")
+    if paper is not None:
+        filters = {"task": task, "system": system, "metric": metric, "language": language, "by": by}
+        if unused := [f"--{name}" for name, value in filters.items() if value is not None]:
+            raise ValueError(f"--paper N prints the whole table: leave out {', '.join(unused)}.")
+        style: paper_tables.Style = "json" if as_json else "csv" if csv else "latex" if latex else "text"
+        paper_tables.show(paper, run or [], every, protocol, mode, style)
+        return
     if by not in (None, "group", "language"):
         raise ValueError(f"--by is group or language, not {by!r}.")
     chosen = [RunDir.open(name) for name in run or []]

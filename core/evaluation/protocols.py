@@ -9,7 +9,7 @@ Intervals come from a bootstrap that draws entities, not queries: an entity is a
 are not independent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -118,44 +118,79 @@ def result_rows(
         Rows with language (None for a group's row), group, metric, protocol, value, low, high and n (queries); a
         group's value is the mean over its languages.
     """
-    entities = max((int(r.entity.max(initial=0)) for r in ranks.values()), default=0) + 1
-    weights = np.random.default_rng(seed).multinomial(entities, np.full(entities, 1 / entities), size=samples)
-    tails = 100 * np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    members = {g: [lang for lang in ranks if groups[lang] == g] for g in dict.fromkeys(groups[lang] for lang in ranks)}
+    drawn = draw_entities(ranks, samples, seed)
     for protocol in PROTOCOLS.values():
-        values: dict[tuple[str, str], tuple[float, np.ndarray, int]] = {}
-        for language, r in ranks.items():
-            drawn = weights[:, r.entity].astype(float)
-            drawn[drawn.sum(1) == 0] = 1  # a resample without any of the language's entities says nothing of it
-            share = drawn / drawn.sum(1, keepdims=True)
-            for metric, per_query in r.values(protocol).items():
-                found = values[language, metric] = float(per_query.mean()), share @ per_query, len(per_query)
-                yield _row(language, groups[language], metric, protocol, found, tails)
-        for group, languages in members.items():
-            for metric in RANKING_METRICS:
-                parts = [values[language, metric] for language in languages]
-                means, resampled, counts = zip(*parts, strict=True)
-                whole = float(np.mean(means)), np.mean(resampled, axis=0), sum(counts)
-                yield _row(None, group, metric, protocol, whole, tails)
+        for found in estimates(ranks, groups, protocol, drawn):
+            low, high = interval(found.resampled, confidence)
+            yield {
+                "language": found.language,
+                "group": found.group,
+                "metric": found.metric,
+                "protocol": protocol.key,
+                "value": found.value,
+                "low": low,
+                "high": high,
+                "n": found.n,
+            }
 
 
-def _row(
-    language: str | None,
-    group: str,
-    metric: str,
-    protocol: Protocol,
-    found: tuple[float, np.ndarray, int],
-    tails: np.ndarray,
-) -> dict[str, Any]:
-    value, resampled, n = found
-    low, high = np.percentile(resampled, tails)
-    return {
-        "language": language,
-        "group": group,
-        "metric": metric,
-        "protocol": protocol.key,
-        "value": value,
-        "low": float(low),
-        "high": float(high),
-        "n": n,
-    }
+@dataclass(frozen=True)
+class Estimate:
+    """One metric of one language or group, on the whole test set and on every resample.
+
+    Attributes:
+        language: The language; None for a group.
+        group: The language's group, or the group.
+        metric: Key of the metric.
+        value: Mean over the queries; of a group, mean over its languages; in the metric's unit.
+        resampled: The same in every resample, shape (samples,).
+        n: Queries.
+    """
+
+    language: str | None
+    group: str
+    metric: str
+    value: float
+    resampled: np.ndarray
+    n: int
+
+
+def draw_entities(ranks: Mapping[str, LanguageRanks], samples: int, seed: int) -> np.ndarray:
+    """How often each resample draws each entity of any of the languages, int, shape (samples, entities)."""
+    entities = max((int(r.entity.max(initial=0)) for r in ranks.values()), default=0) + 1
+    return np.random.default_rng(seed).multinomial(entities, np.full(entities, 1 / entities), size=samples)
+
+
+def estimates(
+    ranks: Mapping[str, LanguageRanks], groups: Mapping[str, str], protocol: Protocol, drawn: np.ndarray
+) -> Iterator[Estimate]:
+    """Every metric under one protocol, per language and then per group.
+
+    Args:
+        ranks: Ranks by language.
+        groups: Language -> group of this run.
+        protocol: How ranks become values.
+        drawn: What `draw_entities` gave for these ranks, shape (samples, entities).
+    """
+    members = {g: [lang for lang in ranks if groups[lang] == g] for g in dict.fromkeys(groups[lang] for lang in ranks)}
+    values: dict[tuple[str, str], Estimate] = {}
+    for language, r in ranks.items():
+        weight = drawn[:, r.entity].astype(float)
+        weight[weight.sum(1) == 0] = 1  # a resample without any of the language's entities says nothing of it
+        share = weight / weight.sum(1, keepdims=True)
+        for metric, per_query in r.values(protocol).items():
+            whole, resampled = float(per_query.mean()), share @ per_query
+            found = Estimate(language, groups[language], metric, whole, resampled, len(per_query))
+            values[language, metric] = found
+            yield found
+    for group, languages in members.items():
+        for metric in RANKING_METRICS:
+            parts = [values[language, metric] for language in languages]
+            whole, resampled = float(np.mean([p.value for p in parts])), np.mean([p.resampled for p in parts], axis=0)
+            yield Estimate(None, group, metric, whole, resampled, sum(p.n for p in parts))
+
+
+def interval(resampled: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Percentile interval of a bootstrap: the ends between which a share `confidence` of (samples,) values lies."""
+    low, high = np.percentile(resampled, 100 * np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
+    return float(low), float(high)

@@ -32,7 +32,8 @@ ALLOWED = {
 }
 LIGHT = (
     *("core.config", "core.recipes", "core.catalog", "core.languages", "core.evaluation.metrics"),
-    *("core.evaluation.protocols", "core.runs.store", "core.runs.tables", "core.execution.launcher"),
+    *("core.evaluation.protocols", "core.evaluation.audit", "core.reference.comparison"),
+    *("core.runs.store", "core.runs.tables", "core.execution.launcher"),
     *("core.execution.preflight", "workbench.cli"),
 )
 HEAVY_LIBRARIES = {"torch", "transformers", "adapters", "tokenizers", "safetensors"}

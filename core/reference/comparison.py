@@ -1,0 +1,252 @@
+"""The paper's tables beside the authors' logs and our results: a tidy frame, one printed cell a row.
+
+The paper's "Hit@1" of language models is Hit@2 (PROTOCOL, section 6), so ours is put beside it under the protocol
+`released`, with `strict` in a column of its own. What else differs between a cell of ours and the printed one
+(backbone, dataset, languages of a group, test queries) is named in the column `differs`.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.evaluation.metrics import RANKING_METRICS
+from core.reference.tables import load
+
+NUMBERS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13)
+COLUMNS = (
+    *("table", "task", "dataset", "model", "backbone", "system", "language_or_group", "n_languages", "n_test"),
+    *("metric", "rank_convention", "paper", "log", "log_best_validation", "ours", "ours_strict"),
+    *("delta_log", "delta_paper", "log_minus_paper", "protocol", "mode", "runs", "our_backbone", "our_dataset"),
+    *("our_n", "differs", "note"),
+)
+OUR_TASKS = {"knowledge graph completion": "kg_completion", "entity alignment": "entity_alignment"}
+OUR_SYSTEMS = {"backbone": "backbone", "+Fusion": "AFusion"}
+_LOGGED = {2: "kgc", 9: "kgc", 3: "ea", 10: "ea", 4: "relx", 11: "relx"}  # table -> task of its logs
+_BY_LANGUAGE = {2: 9, 3: 10, 4: 11}  # table of groups -> the table of its single languages
+_EVERY = ("Ave.", "average")  # groups of all languages
+_BACKBONES = {
+    "bert-base-multilingual-cased": "mBERT",
+    "xlm-roberta-base": "XLMRbase",
+    "xlm-roberta-large": "XLMRlarge",
+}
+_Key = tuple[str, str, str, str]  # backbone, system, language, metric
+
+
+def printed(number: int) -> pd.DataFrame:
+    """A table of the paper, with one name for the enhanced model: `system` is AFusion where the paper prints MLKG.
+
+    Raises:
+        ValueError: If the paper has no such table of results.
+    """
+    if number not in NUMBERS:
+        raise ValueError(f"The paper has no Table {number} of results; choose one of {', '.join(map(str, NUMBERS))}.")
+    table = load(f"table{number}").rename(columns={"value": "paper"})
+    return table.assign(system=table.system.replace("MLKG", "AFusion"))
+
+
+def logged(task: str) -> pd.DataFrame:
+    """The authors' test results of one task, in percent.
+
+    Args:
+        task: `kgc`, `ea` or `relx`.
+
+    Returns:
+        Index (backbone, system, language as Tables 9 to 11 print it, metric). `log`: the value; for relx the largest
+        of the ten epochs on the test set, by language, which is what Table 11 prints. `log_best_validation`: relx
+        only, the value at the last epoch that was best on validation: the checkpoint that the authors' script keeps.
+    """
+    found = load("upstream_results")
+    found = found[(found.task == task) & (found.split == ("RELX" if task == "relx" else "test"))]
+    names = {"hit@1": "Hit@1", "mrr": "MRR", "MRR": "MRR"}
+    metric = found.metric.map(lambda name: "F1" if name.endswith(" F1") else names.get(name, name))
+    language = found.language.str.replace("_", "->", regex=False)
+    found = found.assign(metric=metric, language=language, value=100 * found.value)
+    key = ["model", "system", "language", "metric"]
+    kept = found[found.best_val_so_far == "yes"].sort_values("epoch").groupby(key).value.last()
+    return pd.DataFrame({"log": found.groupby(key).value.max(), "log_best_validation": kept})
+
+
+def members(number: int) -> dict[str, list[str]]:
+    """Languages behind each printed group of a table with logs; a single language stands for itself.
+
+    The tables by language list the groups one after another, and the tables of groups say how many are in each.
+    """
+    by_language = load(f"table{_BY_LANGUAGE.get(number, number)}")
+    languages = [name for name in by_language.language_or_group.unique() if name not in _EVERY]
+    if number not in _BY_LANGUAGE:
+        return dict(zip(languages, ([language] for language in languages), strict=True)) | dict.fromkeys(
+            _EVERY, languages
+        )
+    found, start = {}, 0
+    for group, count in load(f"table{number}")[["language_or_group", "n_languages"]].drop_duplicates().to_numpy():
+        found[group] = languages if group in _EVERY else languages[start : start + count]
+        start += 0 if group in _EVERY else count
+    return found
+
+
+def paper_backbone(source: str) -> str | None:
+    """The paper's name of a backbone given by hub id or folder, or None if the paper does not use it."""
+    return _BACKBONES.get(PurePath(source).name.lower())
+
+
+def compare(
+    number: int, ours: pd.DataFrame | None = None, protocol: str = "released", mode: str = "fine-tuned"
+) -> pd.DataFrame:
+    """One table of the paper beside the logs and our results.
+
+    A run whose backbone the paper uses fills the rows of that backbone; one with another backbone fills the rows of
+    every backbone that no run has. Several seeds of one set-up are averaged.
+
+    Args:
+        number: One of `NUMBERS`.
+        ours: Results as `core.runs.tables.results` makes them, with two more columns: `backbone` (its source) and
+            `setup` (equal in runs that differ in their seed only). None or no matching rows leave `ours` missing.
+        protocol: Metric protocol of `ours` and of the deltas.
+        mode: `fine-tuned`, as in the paper, or `zero-shot`.
+
+    Returns:
+        Columns `COLUMNS`, one row per row of the table's CSV, in its order; values in percent, NaN where there is
+        none. `log_best_validation` as in `logged`; `delta_log` and `delta_paper` are ours less log and paper. The log
+        of a group is the mean over the languages that the paper prints for that model.
+
+    Raises:
+        ValueError: If there is no such table, or runs of different set-ups would fill the same cells.
+    """
+    cells = printed(number)
+    cells = cells.assign(**_log_columns(number, cells), **_our_columns(number, cells, ours, protocol, mode))
+    ranking = cells.metric.isin(list(RANKING_METRICS))
+    cells["rank_convention"] = pd.Series("", cells.index).mask(ranking, "unknown")
+    cells.loc[ranking & cells.backbone.notna(), "rank_convention"] = "released"
+    hit = (cells.rank_convention == "released") & (cells.metric == "Hit@1")
+    note = cells.note.fillna("") + pd.Series("", cells.index).mask(hit, "; paper and log: Hit@1 is Hit@2")
+    cells["note"] = note.str.strip("; ")
+    cells["delta_log"] = cells.ours - cells.log
+    cells["delta_paper"] = cells.ours - cells.paper
+    cells["log_minus_paper"] = cells.log - cells.paper
+    counts = dict.fromkeys(("n_languages", "n_test", "our_n"), "Int64")
+    return cells[list(COLUMNS)].astype(counts).round(4)
+
+
+def _single(number: int, group: str) -> bool:
+    return number not in _BY_LANGUAGE and group not in _EVERY
+
+
+def _scored(number: int) -> set[_Key]:
+    """The (backbone, system, language, metric) for which the table by language prints a number."""
+    table = printed(_BY_LANGUAGE.get(number, number)).dropna(subset=["paper", "backbone"])
+    return set(zip(table.backbone, table.system, table.language_or_group, table.metric, strict=True))
+
+
+def _log_columns(number: int, cells: pd.DataFrame) -> dict[str, pd.Series]:
+    names = ("log", "log_best_validation")
+    if number not in _LOGGED:
+        return {name: pd.Series(float("nan"), cells.index) for name in names}
+    frame, groups, scored = logged(_LOGGED[number]), members(number), _scored(number)
+    values = {key: frame.loc[key].to_numpy() for key in frame.index}
+    missing, found = np.full(len(names), np.nan), []
+    for key in zip(cells.backbone, cells.system, cells.language_or_group, cells.metric, strict=True):
+        backbone, system, group, metric = key
+        languages = [(backbone, system, language, metric) for language in groups[group]]
+        if not _single(number, group):
+            languages = [language for language in languages if language in scored]
+        parts = [values.get(language, missing) for language in languages]
+        found.append(np.mean(parts, axis=0) if parts else missing)
+    return {name: pd.Series(column, cells.index) for name, column in zip(names, np.array(found).T, strict=True)}
+
+
+def _our_columns(
+    number: int, cells: pd.DataFrame, ours: pd.DataFrame | None, protocol: str, mode: str
+) -> dict[str, pd.Series]:
+    names = ("ours", "ours_strict", "protocol", "mode", "runs", "our_backbone", "our_dataset", "our_n", "differs")
+    found: list[dict[str, object]] = [{} for _ in range(len(cells))]
+    if ours is not None and (task := OUR_TASKS.get(cells.task.iloc[0])):
+        ours = ours[(ours.task == task) & (ours["mode"] == mode)]
+        used, differences = ours.backbone.map(paper_backbone), _differences(number)
+        for backbone in _BACKBONES.values():
+            same = used == backbone
+            values = _by_key(ours[same if same.any() else used.isna()])
+            for place in np.flatnonzero(cells.backbone == backbone):
+                cell = cells.iloc[place]
+                key = (cell.system, *_our_name(number, cell.language_or_group), cell.metric)
+                if (one := values.get((*key, protocol))) is not None:
+                    strict = values.get((*key, "strict"), {}).get("ours")
+                    differs = differences(backbone, cell.language_or_group, cell.dataset, one)
+                    found[place] = {
+                        **one,
+                        "ours_strict": strict,
+                        "protocol": protocol,
+                        "mode": mode,
+                        "differs": differs,
+                    }
+    frame = pd.DataFrame(found, index=cells.index, columns=list(names))
+    return {name: frame[name] for name in names}
+
+
+def _our_name(number: int, name: str) -> tuple[str, str]:
+    """What a printed language or group is in our results: (`language`, code) or (`group`, name)."""
+    if _single(number, name):
+        return "language", name.rpartition("->")[2]
+    return "group", name.split()[0].rstrip(".")
+
+
+def _by_key(rows: pd.DataFrame) -> dict[Any, dict[str, Any]]:
+    """Our values by paper's system, `language` or `group`, its name, metric and protocol, averaged over seeds.
+
+    Raises:
+        ValueError: If there are several set-ups.
+    """
+    if rows.setup.nunique() > 1:
+        raise ValueError(
+            f"The runs {', '.join(rows.run.unique())} fill the same cells and differ in more than their seed: name one"
+            " of them, or several seeds of one set-up."
+        )
+    alone = rows.language.notna()
+    languages = rows[alone].groupby("group").language.unique().map(set).to_dict()
+    rows = rows.assign(
+        of=rows.system.map(OUR_SYSTEMS),
+        kind=pd.Series("group", rows.index).mask(alone, "language"),
+        name=rows.group.mask(alone, rows.language),
+    )
+    by_key = rows.groupby(["of", "kind", "name", "metric", "protocol"], sort=False).agg(
+        ours=("value", "mean"),
+        runs=("run", lambda names: ", ".join(dict.fromkeys(names))),
+        our_backbone=("backbone", "first"),
+        our_dataset=("dataset", "first"),
+        our_n=("n", "first"),
+        group=("group", "first"),
+    )
+    by_key["languages"] = by_key.group.map(languages)
+    return dict(zip(by_key.index, by_key.to_dict("records"), strict=True))
+
+
+def _differences(number: int) -> Callable[[str, str, str, dict[str, Any]], str]:
+    """A function that names what keeps our value and the printed one from being comparable.
+
+    It takes the paper's backbone, language or group and dataset, and one of the values of `_by_key`.
+    """
+    groups, sizes = (
+        members(number),
+        printed(_BY_LANGUAGE.get(number, number)).groupby("language_or_group").n_test.first(),
+    )
+    scored = {(backbone, language) for backbone, _, language, _ in _scored(number)}
+
+    def of(backbone: str, group: str, dataset: str, our: dict[str, Any]) -> str:
+        alone = _single(number, group)
+        names = [name for name in groups[group] if alone or (backbone, name) in scored]
+        same = {
+            "backbone": paper_backbone(our["our_backbone"]) == backbone,
+            "dataset": _plain(our["our_dataset"].split(",")[0]).startswith(_plain(dataset.split()[0])),
+            "languages": alone or {name.rpartition("->")[2] for name in names} == our["languages"],
+            "test queries": our["our_n"] == sum(sizes[name] for name in names),
+        }
+        return ", ".join(name for name, agrees in same.items() if not agrees)
+
+    return of
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
