@@ -1,5 +1,6 @@
 """The `workbench` command: the app's abilities without a browser. Results come last; errors are one line, exit code 1."""
 
+import errno
 import os
 import shutil
 import sys
@@ -39,7 +40,9 @@ def main() -> None:
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("WORKBENCH_DEBUG"):
             raise
-        err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        hint = ". Make room, then give the same command again." if full else ""
+        err.print(f"Error: {error}{hint}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -1,5 +1,6 @@
 """The command line as a user calls it: through its entry point, in a process of its own where that matters."""
 
+import errno
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from core.runs.store import RunDir, list_runs
+from workbench import cli
 from workbench.cli import app
 
 FIELDS = [
@@ -19,7 +21,9 @@ FIELDS = [
 ]
 COMMANDS = (
     *("demo", "run", "resume", "stop", "runs", "tables", "up"),
-    *("backbone get", "backbone trim", "corpus build", "corpus info"),
+    *("backbone get", "backbone trim", "corpus build", "corpus info", "corpus merge", "corpus stats", "corpus lint"),
+    *("corpus build wikidata", "corpus build xfactr", "benchmark build", "benchmark extend", "benchmark info"),
+    *("data list", "data get", "compare", "audit"),
 )
 
 
@@ -43,6 +47,19 @@ def test_help_has_an_example(command):
     done = CliRunner().invoke(app, [*command.split(), "--help"])
     assert done.exit_code == 0
     assert f"workbench {command}" in done.stdout.replace("\n", " ")
+
+
+def test_a_full_disk_says_what_to_do(monkeypatch, capsys):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device", "corpora/x")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert (
+        "No space left on device: 'corpora/x'. Make room, then give the same command again." in capsys.readouterr().err
+    )
 
 
 def test_runs_json_and_table(finished_run):

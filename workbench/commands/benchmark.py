@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from core.corpora.benchmarks.store import BenchmarkData
 
 app = typer.Typer(no_args_is_help=True, help="Benchmarks of the five tasks: build, see and extend them.")
-build_app = typer.Typer(no_args_is_help=True, help="Build a benchmark from its files.")
+build_app = typer.Typer(
+    no_args_is_help=True,
+    help="Build a benchmark from its files.\n\nExample: `workbench benchmark build srprs --out srprs-benchmark`",
+)
 app.add_typer(build_app, name="build")
 out = terminal.screen()
 

@@ -104,9 +104,14 @@ def build(
                 shards = _read_dumps(dumps, room, pool, part_bytes, lenient, reading)
             try:
                 assembly = Assembly(shards, options, stated, assembling)
-            except CorpusError:  # nothing is left: other options will need other parts
+            except CorpusError as error:  # nothing is left: other options will need other parts
+                first = next(_bad_lines(dumps, shards), None)
                 room.remove()
-                raise
+                if first is None:
+                    raise
+                raise CorpusError(
+                    f"{error} Lines are no entity, first {first.file}:{first.line}: {first.reason}."
+                ) from None
             about = {key: value for key, value in inputs.items() if key != "part_bytes"}
             with CorpusWriter(room.corpus, "wikidata", _source(dumps), LICENCE, CARD, about) as writer:
                 assembly.write(writer)

@@ -142,6 +142,13 @@ def test_the_toolkits_small_dumps(shared_data: Path, tmp_path: Path) -> None:
         build([folder / "sample-dump-20150815.json.gz"], tmp_path / "old", options, workers=1)
 
 
+def test_a_file_that_is_no_dump_says_what_its_lines_are(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("# Notes\nNothing here.\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"No item is left: 0 items in 2 lines.* first .*notes\.txt:1: not JSON"):
+        one_build([tmp_path / "notes.txt"], tmp_path / "c")
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["notes.txt"]
+
+
 def test_bad_input_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     good = write(tmp_path, random_lines(seed=1, items=20))
     (tmp_path / "empty.json.gz").write_bytes(b"")
