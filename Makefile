@@ -21,7 +21,7 @@ test: $(VENV)/.dev  ## Run the tests, and the linters' checks
 
 bench: $(VENV)/.app  ## Measure what packing, the rewritten fusion and the dump reader gain here, as ratios
 	@$(BIN)/python -m tests.bench.encoder
-	@$(BIN)/python -m tests.bench.dump_parsing --entities 20000
+	@$(BIN)/python -m tests.bench.dump_parsing --entities 100000
 
 lint: $(VENV)/.dev  ## Mend what the linter and the formatter can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
