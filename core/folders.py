@@ -22,6 +22,16 @@ def data_root() -> Path:
     return cache_root() / "data"
 
 
+def refuse_existing(target: Path) -> None:
+    """Keep a command from writing over something.
+
+    Raises:
+        ValueError: If `target` is a file or a folder that is not empty.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ValueError(f"{target} exists and is not empty; name another folder, or remove it first.")
+
+
 @contextmanager
 def made_whole(target: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `target` when the context ends well, and vanishes when it does not."""

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -133,16 +132,6 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], console: C
     for row in rows:
         table.add_row(*(str(value) for value in row))
     console.print(table)
-
-
-def refuse_existing(target: Path) -> None:
-    """Keep a command from writing over something.
-
-    Raises:
-        ValueError: If `target` is a file or a folder that is not empty.
-    """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ValueError(f"{target} exists and is not empty; name another folder, or remove it first.")
 
 
 @contextmanager

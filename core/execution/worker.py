@@ -53,7 +53,7 @@ def run_stages(run: RunDir, journal: Journal) -> None:
     work.remember()
     if config.fusion.corpus_training != "none":
         train_corpus_fusion(work)
-    for system in config.systems("zero-shot") if config.tasks.chosen() else ():
+    for system in config.systems("zero-shot"):
         measure_zero_shot(work, system)
     for task in config.tasks.chosen():
         for system in config.systems("fine-tuned"):

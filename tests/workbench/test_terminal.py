@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,18 +18,6 @@ with progress_bar("building") as progress:
         time.sleep(0.15)
 print("result")
 """
-
-
-def test_refuse_existing(tmp_path: Path) -> None:
-    target = tmp_path / "out"
-    terminal.refuse_existing(target)
-    target.mkdir()
-    terminal.refuse_existing(target)  # an empty folder holds nothing to lose
-    (target / "a").touch()
-    for taken in (target, target / "a"):
-        with pytest.raises(ValueError, match=f"{taken} exists and is not empty; name another folder"):
-            terminal.refuse_existing(taken)
-    assert (target / "a").exists()
 
 
 def test_in_a_pipe_progress_is_a_line_now_and_then(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.folders import cache_root
+from core.folders import cache_root, refuse_existing
 from workbench import terminal
 from workbench.terminal import Json
 
@@ -51,7 +51,7 @@ def backbone_trim(
     from core.corpora.token_store import TokenStore
     from core.encoder.backbones import load_backbone, parameter_count, save_trimmed
 
-    terminal.refuse_existing(target)
+    refuse_existing(target)
     found = load_backbone(source, cache_root())
     opened = Corpus.open(corpus) if corpus else cldr.cached(cache_root())
     before = parameter_count(list(found.model.parameters()))

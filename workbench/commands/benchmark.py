@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from core import catalog
-from core.folders import data_root
+from core.folders import data_root, refuse_existing
 from workbench import terminal
+from workbench.commands.options import Lenient, Source, Target
 from workbench.terminal import Json
 
 if TYPE_CHECKING:
@@ -23,17 +24,13 @@ build_app = typer.Typer(
 app.add_typer(build_app, name="build")
 out = terminal.screen()
 
-Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]
-Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out and report them, instead of stopping.")]
 Share = Annotated[float | None, typer.Option(min=0, max=1, help="Where the source leaves the split open.")]
 
 
 def _build_command(name: str) -> Callable[..., None]:
     def command(
         target: Target,
-        source: Annotated[
-            Path | None, typer.Option("--from", help="Folder of the source; what `data get` fetched if left out.")
-        ] = None,
+        source: Source = None,
         valid_share: Share = None,
         test_share: Share = None,
         lenient: Lenient = False,
@@ -41,7 +38,7 @@ def _build_command(name: str) -> Callable[..., None]:
     ) -> None:
         from core.corpora.rows import RowLog
 
-        terminal.refuse_existing(target)
+        refuse_existing(target)
         read = catalog.resolve("benchmark", name)
         shares = {"valid_share": valid_share, "test_share": test_share}
         given = {key: share for key, share in shares.items() if share is not None}
@@ -113,7 +110,7 @@ def extend(
     from core.corpora.benchmarks.store import BenchmarkData
     from core.corpora.store import Corpus
 
-    terminal.refuse_existing(target)
+    refuse_existing(target)
     benchmark = BenchmarkData.open(folder)
     if odd := sorted(set(form or ()) - set(name_matching.FORMS)):
         raise ValueError(f"--form takes {', '.join(name_matching.FORMS)}, not {odd[0]}.")

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from core import catalog
-from core.folders import cache_root, data_root
+from core.folders import cache_root, data_root, refuse_existing
 from workbench import terminal
 from workbench.commands import checks, merge, wikidata, wikipedia
 from workbench.commands.corpus_card import print_corpus
+from workbench.commands.options import Lenient, Source, Target
 from workbench.terminal import Json
 
 app = typer.Typer(no_args_is_help=True, help="Knowledge integration corpora: build, merge, check and count them.")
@@ -25,9 +26,7 @@ build_app.command("wikidata")(wikidata.build_wikidata)
 build_app.command("wikipedia")(wikipedia.build_wikipedia)
 out = terminal.screen()
 
-Target = Annotated[Path, typer.Option("--out", help="Folder to create.")]
 Languages = Annotated[list[str] | None, typer.Option("--language", help="Keep labels of this language; repeatable.")]
-Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out and report them, instead of stopping.")]
 ValidShare = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out for validation.")]
 TestShare = Annotated[float, typer.Option(min=0, max=0.9, help="Share of the entities held out for the test.")]
 
@@ -40,7 +39,7 @@ def build_cldr(target: Target, language: Languages = None, as_json: Json = False
     """
     from core.corpora.sources import cldr
 
-    terminal.refuse_existing(target)
+    refuse_existing(target)
     cldr.build(target, language)
     print_corpus(target, as_json)
 
@@ -48,9 +47,7 @@ def build_cldr(target: Target, language: Languages = None, as_json: Json = False
 def _build_command(name: str) -> Callable[..., None]:
     def command(
         target: Target,
-        source: Annotated[
-            Path | None, typer.Option("--from", help="Folder of the source; what `data get` fetched if left out.")
-        ] = None,
+        source: Source = None,
         language: Languages = None,
         valid_share: ValidShare = 0.0,
         test_share: TestShare = 0.0,
@@ -59,7 +56,7 @@ def _build_command(name: str) -> Callable[..., None]:
     ) -> None:
         from core.corpora.rows import RowLog
 
-        terminal.refuse_existing(target)
+        refuse_existing(target)
         log = RowLog(strict=not lenient)
         graph = catalog.resolve("graph", name)(source or data_root() / name, log, language)
         graph.write(target, log, valid_share, test_share)

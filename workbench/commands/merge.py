@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from core.folders import refuse_existing
 from workbench import terminal
 from workbench.commands.corpus_card import print_corpus
+from workbench.commands.options import Target
 from workbench.terminal import Json
 
 Share = Annotated[
@@ -16,7 +18,7 @@ Share = Annotated[
 
 def merge_corpora(
     folders: Annotated[list[Path], typer.Argument(help="Folders of corpora, the most trusted first.")],
-    target: Annotated[Path, typer.Option("--out", help="Folder to create.")],
+    target: Target,
     valid_share: Share = None,
     test_share: Share = None,
     as_json: Json = False,
@@ -31,7 +33,7 @@ def merge_corpora(
     from core.corpora.merge import merge
     from core.corpora.store import Corpus
 
-    terminal.refuse_existing(target)
+    refuse_existing(target)
     shares = None if valid_share is None and test_share is None else (valid_share or 0.0, test_share or 0.0)
     with terminal.progress_bar("Merging") as progress:
         merge([Corpus.open(folder) for folder in folders], target, shares, progress)

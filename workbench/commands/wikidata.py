@@ -8,6 +8,7 @@ import typer
 
 from workbench import terminal
 from workbench.commands.corpus_card import print_corpus
+from workbench.commands.options import Target
 from workbench.terminal import Json
 
 
@@ -15,7 +16,7 @@ def build_wikidata(
     dump: Annotated[
         list[Path], typer.Option("--dump", help="File of the dump; repeatable, or followed by more files.")
     ],
-    target: Annotated[Path, typer.Option("--out", help="Folder to create.")],
+    target: Target,
     more: Annotated[list[Path] | None, typer.Argument(help="More files of the dump, as a shell pattern gives.")] = None,
     language: Annotated[
         list[str] | None, typer.Option("--language", help="Keep this language instead of the paper's 84; repeatable.")

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from core.folders import refuse_existing
 from workbench import terminal
 from workbench.commands.corpus_card import print_corpus
+from workbench.commands.options import Lenient, Target
 from workbench.terminal import Json
 
 
@@ -19,7 +21,7 @@ def build_wikipedia(
             "extracts.zip; repeatable, or followed by more files."
         ),
     ],
-    target: Annotated[Path, typer.Option("--out", help="Folder to create.")],
+    target: Target,
     more: Annotated[list[Path] | None, typer.Argument(help="More texts, as a shell pattern gives.")] = None,
     titles: Annotated[
         Path | None,
@@ -47,9 +49,7 @@ def build_wikipedia(
     min_languages: Annotated[
         int, typer.Option(min=1, help="Entities with sentences in fewer languages are left out.")
     ] = 2,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave bad rows out and report them, instead of stopping.")
-    ] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Per entity and language, the first sentence of the Wikipedia summary that contains the label (section 5.1).
@@ -60,7 +60,7 @@ def build_wikipedia(
     from core.corpora.sources import wikipedia
     from core.corpora.sources.mentions import MentionRules
 
-    terminal.refuse_existing(target)
+    refuse_existing(target)
     rules = MentionRules(match, whole_words, sentences, splitter)
     with terminal.progress_bar("texts") as progress:
         wikipedia.build(

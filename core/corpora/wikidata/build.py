@@ -29,6 +29,7 @@ from core.corpora.wikidata.redirects import read_redirects
 from core.corpora.wikidata.work_room import BUILD_VERSION, WorkRoom, locked, work_folder
 from core.corpora.wikidata.workers import Job, Workers
 from core.corpora.writer import CorpusWriter
+from core.folders import refuse_existing
 
 PART_BYTES = 16 << 20
 MOST_WORKERS = 8  # one thread decompresses no faster than these parse
@@ -92,11 +93,11 @@ def build(
     options, log = options or DumpOptions(), RowLog(strict=not lenient)
     inputs = _inputs(dumps, options, redirects, part_bytes)
     if not work_folder(target).exists():
-        _refuse_existing(target)
+        refuse_existing(target)
     with locked(work_folder(target)) as work:
         room = WorkRoom(work, inputs)
         if not room.is_whole():
-            _refuse_existing(target)
+            refuse_existing(target)
             room.prepare(again)
             stated = read_redirects(redirects, log) if redirects else np.empty((0, 2), np.int64)
             count = workers or min(os.cpu_count() or 1, MOST_WORKERS)
@@ -123,11 +124,6 @@ def build(
             os.replace(room.corpus, target)
         room.remove()
     return Corpus.open(target)
-
-
-def _refuse_existing(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ValueError(f"{target} exists and is not empty; name another folder, or remove it first.")
 
 
 def _inputs(dumps: Sequence[Path], options: DumpOptions, redirects: Path | None, part_bytes: int) -> dict[str, Any]:
