@@ -5,11 +5,12 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-
-import requests
-import urllib3
+from typing import TYPE_CHECKING
 
 from core.corpora.downloads.registry import DownloadError
+
+if TYPE_CHECKING:
+    import requests
 
 CHUNK = 1 << 16
 _TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of the answer
@@ -96,6 +97,9 @@ def forget(part: Path) -> None:
 
 
 def _attempt(url: str, part: Path, size: int | None, checked: bool, grown: Grown, stop: threading.Event) -> None:
+    import requests  # here, for every command imports this module, and few fetch anything
+    import urllib3
+
     start, validator = _length(part), _validator(part)
     if (size is not None and start > size) or not (validator or checked):
         start = 0
@@ -121,7 +125,7 @@ def _attempt(url: str, part: Path, size: int | None, checked: bool, grown: Grown
         raise _Passing(f"the answer ended after {have:,} of {due:,} bytes")
 
 
-def _begin(answer: requests.Response, url: str, part: Path, start: int) -> tuple[int, int | None]:
+def _begin(answer: "requests.Response", url: str, part: Path, start: int) -> tuple[int, int | None]:
     """Where the bytes of an answer go, and how many there are in all."""
     state = answer.status_code
     if state == 206 and start:
@@ -149,7 +153,7 @@ def _begin(answer: requests.Response, url: str, part: Path, start: int) -> tuple
 
 
 def _receive(
-    answer: requests.Response,
+    answer: "requests.Response",
     part: Path,
     start: int,
     size: int | None,
@@ -172,7 +176,7 @@ def _receive(
         os.fsync(file.fileno())
 
 
-def _content_range(answer: requests.Response) -> tuple[int, int | None]:
+def _content_range(answer: "requests.Response") -> tuple[int, int | None]:
     """First byte and size of the whole out of `bytes 100-199/200`; (-1, None) if it cannot be read."""
     spans, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
     first = spans.split("-")[0]
