@@ -10,7 +10,8 @@ class Item:
     """One component.
 
     Attributes:
-        kind: What it is: `corpus`, `graph` (a source that a corpus is built of), `benchmark`, `sampler` or `task`.
+        kind: What it is: `corpus`, `graph` (a source that a corpus is built of), `benchmark`, `sampler`, `task` or
+            `outcome` (what is stored of a task's evaluation).
         key: Its name in a config.
         title: Its name for people.
         reference: Where it is defined.
@@ -130,6 +131,38 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "task", "entity_alignment", "Entity alignment", "section 5.2.2", "core.tasks.entity_alignment:EntityAlignment"
+    ),
+    Item(
+        "task",
+        "relation_classification",
+        "Relation classification",
+        "section 5.3",
+        "core.tasks.relation_classification:RelationClassification",
+    ),
+    Item("task", "ner", "Named entity recognition", "section 5.3", "core.tasks.ner:NER"),
+    Item(
+        "task",
+        "question_answering",
+        "Question answering",
+        "section 5.3",
+        "core.tasks.question_answering:QuestionAnswering",
+    ),
+    Item("outcome", "kg_completion", "Ranks", "section 5.2.1", "core.evaluation.outcomes:LanguageRanks"),
+    Item("outcome", "entity_alignment", "Ranks", "section 5.2.2", "core.evaluation.outcomes:LanguageRanks"),
+    Item(
+        "outcome",
+        "relation_classification",
+        "Predicted relations",
+        "Köksal and Özgür 2020",
+        "core.evaluation.relations:PredictedRelations",
+    ),
+    Item("outcome", "ner", "Predicted spans", "Tjong Kim Sang 2002", "core.evaluation.spans:PredictedSpans"),
+    Item(
+        "outcome",
+        "question_answering",
+        "Predicted answers",
+        "Rajpurkar et al. 2016",
+        "core.evaluation.answers:PredictedAnswers",
     ),
 )
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.evaluation.protocols import from_arrays, result_rows
+from core.evaluation.estimates import result_rows
+from core.evaluation.outcomes import from_arrays
 from core.runs.store import cached_root, list_runs
 
 RUNS = list_runs([cached_root()])
@@ -31,7 +32,7 @@ def test_the_numbers_of_a_shipped_run_are_those_of_its_ranks(run):
     keys = ["task", "system", "mode"]
     checked = 0
     for (task, system, mode), rows in stored.groupby(keys):
-        ranks = from_arrays(run.read_ranks(task, system, mode))
+        ranks = from_arrays(task, run.read_outcomes(task, system, mode))
         alone = rows[rows.language.notna()]
         groups = dict(zip(alone.language, alone.group, strict=True))
         again = result_rows(ranks, groups, run.config.evaluation.bootstrap_samples, run.config.evaluation.confidence)

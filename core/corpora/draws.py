@@ -33,14 +33,26 @@ class PairBatch:
     string: np.ndarray
     known: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        return len(self.entity)
 
-class Sampler(Protocol):
-    """Draws batches; `state` goes into a checkpoint and comes back through `restore`. Its length is an epoch's pairs."""
+
+class Batch(Protocol):
+    """What a sampler draws; its length is the number of pairs or examples."""
 
     def __len__(self) -> int: ...
 
-    def sample(self, pairs: int) -> PairBatch:
-        """Draw at most `pairs` pairs (fewer only where the corpus has no more that may stand side by side)."""
+
+class Sampler(Protocol):
+    """Draws batches; `state` goes into a checkpoint and comes back through `restore`.
+
+    Its length is an epoch's pairs or examples.
+    """
+
+    def __len__(self) -> int: ...
+
+    def sample(self, count: int) -> Any:
+        """Draw a `Batch` of at most `count` pairs (fewer only where no more may stand side by side) or examples."""
         ...
 
     def state(self) -> dict[str, Any]:

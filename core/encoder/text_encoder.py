@@ -1,6 +1,6 @@
 """Texts -> embeddings: packed or padded forward passes of a backbone, with whatever adapters are active."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.corpora.records import SpecialTokens, TokenBatch
 from core.encoder.backbones import Backbone
-from core.encoder.packing import pack, pad, segment_mean
+from core.encoder.packing import PackedBatch, pack, pad, segment_mean
 
 
 def pick_device(name: str) -> torch.device:
@@ -68,6 +68,19 @@ class TextEncoder:
 
     def embed(self, batch: TokenBatch) -> Tensor:
         """Embeddings of a batch in one forward pass, differentiable, float32, shape (texts, dim)."""
+        return segment_mean(*self._forward(batch))
+
+    def states(self, batch: TokenBatch) -> Tensor:
+        """Vectors of the pooled tokens of a batch in one forward pass, text after text, differentiable.
+
+        Returns:
+            Float32, shape (tokens, dim); of a batch made by `TokenBatch.whole`, one vector for each of `batch.ids`.
+        """
+        hidden, laid_out = self._forward(batch)
+        return hidden.flatten(0, 1).index_select(0, laid_out.pool_token).float()
+
+    def _forward(self, batch: TokenBatch) -> tuple[Tensor, PackedBatch]:
+        """Last hidden states, shape (rows, width, dim), and the layout that they were computed in."""
         backbone = self.backbone
         rows = backbone.rows(batch)
         if self.packed:
@@ -81,8 +94,7 @@ class TextEncoder:
         else:
             inputs["position_ids"] = laid_out.positions
         with self._autocast():
-            hidden = backbone.model(**inputs).last_hidden_state
-        return segment_mean(hidden, laid_out)
+            return backbone.model(**inputs).last_hidden_state, laid_out
 
     def embed_all(
         self, batch: TokenBatch, tokens_per_pass: int = 8192, progress: Callable[[int, int], None] | None = None
@@ -97,19 +109,35 @@ class TextEncoder:
         Returns:
             Float32 on the CPU, shape (texts, dim).
         """
+        result = torch.empty(len(batch), self.backbone.dim)
+        with torch.inference_mode():
+            for texts in self.passes(batch, tokens_per_pass, progress):
+                result[torch.from_numpy(texts)] = self.embed(batch.take(texts)).cpu()
+        return result
+
+    @staticmethod
+    def passes(
+        batch: TokenBatch, tokens_per_pass: int = 8192, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Split a batch into forward passes, texts of like length together.
+
+        Args:
+            batch: The texts.
+            tokens_per_pass: Tokens per forward pass, which bounds the memory.
+            progress: Called with (tokens done, tokens in all) after every pass.
+
+        Yields:
+            Numbers of the texts of a pass, shape (texts of the pass,).
+        """
         order = np.argsort(batch.lengths, kind="stable")
         ends = np.cumsum(batch.lengths[order])
-        total = int(ends[-1]) if len(order) else 0
-        result = torch.empty(len(batch), self.backbone.dim)
         start = done = 0
-        with torch.inference_mode():
-            while start < len(order):
-                end = max(start + 1, int(np.searchsorted(ends, done + tokens_per_pass, "right")))
-                result[torch.from_numpy(order[start:end])] = self.embed(batch.take(order[start:end])).cpu()
-                start, done = end, int(ends[end - 1])
-                if progress:
-                    progress(done, total)
-        return result
+        while start < len(order):
+            end = max(start + 1, int(np.searchsorted(ends, done + tokens_per_pass, "right")))
+            yield order[start:end]
+            start, done = end, int(ends[end - 1])
+            if progress:
+                progress(done, int(ends[-1]))
 
     def tokens(self, texts: Sequence[str], limit: int = 128) -> TokenBatch:
         """Token ids of texts, each cut to `limit` tokens, with the special tokens around it."""

@@ -2,7 +2,7 @@
 
 Systems are compared in pairs: each resample of the bootstrap draws one set of entities and measures both systems on it
 (Koehn 2004, "Statistical significance tests for machine translation evaluation"), so what makes an entity hard for both
-falls out of the difference. The resamples are those of `protocols.result_rows`: entities, not queries.
+falls out of the difference. The resamples are those of `estimates.result_rows`: entities, not queries.
 
 The two intervals answer different questions. The bootstrap's is about other test entities with the same weights; the t
 interval over seeds is about other weights on the same test entities.
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from core.evaluation.protocols import LanguageRanks, Protocol, draw_entities, estimates, interval
+from core.evaluation.estimates import draw_units, estimates, interval
+from core.evaluation.outcomes import Outcome
+from core.evaluation.protocols import Protocol
 
 _ROUNDING = 1e-9  # two systems with equal values differ by less than this in any metric's unit
 
@@ -50,8 +52,8 @@ class Difference:
 
 
 def paired_differences(
-    baseline: Mapping[str, LanguageRanks],
-    system: Mapping[str, LanguageRanks],
+    baseline: Mapping[str, Outcome],
+    system: Mapping[str, Outcome],
     groups: Mapping[str, str],
     protocol: Protocol,
     samples: int = 1000,
@@ -67,13 +69,13 @@ def paired_differences(
         protocol: How ranks become values.
         samples: Bootstrap samples.
         confidence: Share of the samples inside the interval.
-        seed: Seed of the resampling; `protocols.result_rows` draws the same entities under the same seed.
+        seed: Seed of the resampling; `estimates.result_rows` draws the same entities under the same seed.
 
     Raises:
         ValueError: If the two do not rank the same queries.
     """
     require_same_queries(baseline, system)
-    drawn = draw_entities(baseline, samples, seed)
+    drawn = draw_units(baseline, samples, seed)
     pairs = (
         estimates(ranks, groups, protocol, drawn) for ranks in (baseline, {lang: system[lang] for lang in baseline})
     )
@@ -100,7 +102,7 @@ def two_sided_p(resampled: np.ndarray) -> float:
     return min(1.0, 2 * (1 + rarer) / (1 + len(resampled)))
 
 
-def require_same_queries(one: Mapping[str, LanguageRanks], other: Mapping[str, LanguageRanks]) -> None:
+def require_same_queries(one: Mapping[str, Outcome], other: Mapping[str, Outcome]) -> None:
     """Check that two sets of ranks are of the same queries, by the entity that each query asks about.
 
     Raises:
@@ -108,8 +110,8 @@ def require_same_queries(one: Mapping[str, LanguageRanks], other: Mapping[str, L
     """
     if alone := sorted(set(one) ^ set(other)):
         raise ValueError(f"Ranks of different queries: only one of the two has {', '.join(alone)}.")
-    if differing := [lang for lang in one if not np.array_equal(one[lang].entity, other[lang].entity)]:
-        counts = ", ".join(f"{lang} ({len(one[lang].entity)} and {len(other[lang].entity)})" for lang in differing)
+    if differing := [lang for lang in one if not np.array_equal(one[lang].unit, other[lang].unit)]:
+        counts = ", ".join(f"{lang} ({len(one[lang].unit)} and {len(other[lang].unit)})" for lang in differing)
         raise ValueError(f"Ranks of different queries: the two ask about other entities in {counts} queries.")
 
 

@@ -21,7 +21,8 @@ class MetricSpec:
         unit: Unit of its values.
         better: Whether larger or smaller is better.
         range: Smallest and largest possible value.
-        per_query: One-based ranks, shape (..., queries) -> value of every query in `unit`, same shape.
+        per_query: One-based ranks, shape (..., queries) -> value of every query in `unit`, same shape; None where a
+            metric is no mean over queries.
     """
 
     key: str
@@ -29,7 +30,7 @@ class MetricSpec:
     unit: str
     better: Literal["higher", "lower"]
     range: tuple[float, float]
-    per_query: Callable[[np.ndarray], np.ndarray]
+    per_query: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def _hits(k: int) -> MetricSpec:
@@ -38,6 +39,19 @@ def _hits(k: int) -> MetricSpec:
 
 _MRR = MetricSpec("MRR", "Mean reciprocal rank", "%", "higher", (0, 100), lambda ranks: 100.0 / ranks)
 RANKING_METRICS: dict[str, MetricSpec] = {m.key: m for m in (_hits(1), _hits(3), _hits(5), _hits(10), _MRR)}
+
+
+def _percent(*named: tuple[str, str]) -> dict[str, MetricSpec]:
+    return {key: MetricSpec(key, label, "%", "higher", (0, 100)) for key, label in named}
+
+
+METRICS: dict[str, dict[str, MetricSpec]] = {
+    "kg_completion": RANKING_METRICS,
+    "entity_alignment": RANKING_METRICS,
+    "relation_classification": _percent(("F1", "Mean F1 over relation types"), ("Accuracy", "Accuracy")),
+    "ner": _percent(("F1", "Span F1"), ("Precision", "Span precision"), ("Recall", "Span recall")),
+    "question_answering": _percent(("F1", "Mean F1 of answer words"), ("EM", "Exact match")),
+}
 
 
 def realistic_rank(optimistic: np.ndarray, pessimistic: np.ndarray) -> np.ndarray:

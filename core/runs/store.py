@@ -1,6 +1,6 @@
 """One run, one folder. This class owns every file name in it; nothing else spells one.
 
-    config.yaml  provenance.json  status.json  events.jsonl  results.parquet  ranks/*.npz  log.txt  checkpoints/<stage>/
+    config.yaml  provenance.json  status.json  events.jsonl  results.parquet  outcomes/*.npz  log.txt  checkpoints/<stage>/
 
 Files are the protocol between a job and whoever watches it: a job does not know that an app exists, and the app never
 holds a pipe to a job. Every file is written under a temporary name and moved into place; `events.jsonl` and `log.txt`
@@ -25,6 +25,7 @@ import psutil
 
 from core import recipes
 from core.config import RunConfig
+from core.evaluation.protocols import Weights
 
 State = Literal["queued", "running", "done", "failed", "stopped", "died"]
 ENDED: tuple[State, ...] = ("done", "failed", "stopped", "died")
@@ -146,9 +147,10 @@ class RunDir:
     log_file = property(lambda self: self.path / "log.txt")
     lock_file = property(lambda self: self.path / ".lock")
 
-    def ranks_file(self, task: str, system: str, mode: str) -> Path:
-        """File of the ranks of one system on one task in one mode."""
-        return self.path / "ranks" / f"{task}.{system.lstrip('+').lower()}.{mode}.npz"
+    def outcome_file(self, task: str, system: str, mode: str, weights: Weights = "reported") -> Path:
+        """File of the ranks or predictions of one system on one task in one mode, with some of its weights."""
+        end = "" if weights == "reported" else f".{weights}"
+        return self.path / "outcomes" / f"{task}.{system.lstrip('+').lower()}.{mode}{end}.npz"
 
     def checkpoint_dir(self, stage: str) -> Path:
         """Folder of what a stage leaves, and of its state while it runs."""
@@ -220,17 +222,19 @@ class RunDir:
                 found.append(json.loads(line.decode("utf-8", "replace")))
         return found, position + len(data)
 
-    def write_ranks(self, task: str, system: str, mode: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Store the ranks of one system on one task in one mode."""
-        file = self.ranks_file(task, system, mode)
+    def write_outcomes(
+        self, task: str, system: str, mode: str, arrays: Mapping[str, np.ndarray], weights: Weights = "reported"
+    ) -> None:
+        """Store the ranks or predictions of one system on one task in one mode, with some of its weights."""
+        file = self.outcome_file(task, system, mode, weights)
         file.parent.mkdir(exist_ok=True)
         room = io.BytesIO()
         np.savez_compressed(room, **arrays)  # type: ignore[arg-type]
         write_atomic(file, room.getvalue())
 
-    def read_ranks(self, task: str, system: str, mode: str) -> dict[str, np.ndarray]:
-        """Ranks that `write_ranks` stored."""
-        with np.load(self.ranks_file(task, system, mode), allow_pickle=False) as arrays:
+    def read_outcomes(self, task: str, system: str, mode: str, weights: Weights = "reported") -> dict[str, np.ndarray]:
+        """What `write_outcomes` stored."""
+        with np.load(self.outcome_file(task, system, mode, weights), allow_pickle=False) as arrays:
             return dict(arrays)
 
     def write_results(self, rows: pd.DataFrame) -> None:

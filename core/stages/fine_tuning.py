@@ -14,7 +14,7 @@ import numpy as np
 from core.config import SYSTEM_PARTS, System, Task, TaskName
 from core.encoder.adapter_set import FUSION
 from core.encoder.weights import load_weights, save_weights
-from core.evaluation.protocols import LanguageRanks, from_arrays, to_arrays
+from core.evaluation.outcomes import LanguageRanks, from_arrays, to_arrays
 from core.runs.store import write_atomic
 from core.stages.contrastive import Stage, stage_seed, train_stage
 from core.stages.fusion_training import fusion_stage, train_task_fusion
@@ -32,7 +32,7 @@ def fine_tuned_stage(task: TaskName, system: System) -> str:
 def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
     """Take a system through stages 3 and 4 on a task and rank the test queries, unless the run has these ranks."""
     key, part, plan = fine_tuned_stage(task, system), SYSTEM_PARTS[system], work.config.tasks.chosen()[task]
-    if not work.run.ranks_file(task, system, "fine-tuned").is_file():
+    if not work.run.outcome_file(task, system, "fine-tuned").is_file():
         if part == FUSION:
             train_task_fusion(work, task)
         else:
@@ -47,7 +47,7 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
             if stage.steps not in choice.history:  # else an earlier attempt ended while it measured
                 train_stage(work, stage, on_step=choice.consider)
         ranks = choice.ranks(f"{key}.test")
-        work.run.write_ranks(task, system, "fine-tuned", to_arrays(ranks))
+        work.run.write_outcomes(task, system, "fine-tuned", to_arrays(ranks))
 
         def write(folder: Path) -> None:
             if work.config.compute.keep_fine_tuned:
@@ -108,7 +108,7 @@ class Choice:
         """Ranks of the test queries with the weights that the plan reports, which are loaded as they are stored."""
         if self.plan.checkpoint == "best_test_per_language" and self.plan.fine_tuning is not None:
             with np.load(self.folder / "per_language.npz", allow_pickle=False) as arrays:
-                return from_arrays(dict(arrays))
+                return from_arrays(self.task, dict(arrays))
         if not self.history:
             self._save_weights()
         load_weights(self.work.backbone, self.folder)
@@ -138,7 +138,7 @@ class Choice:
         found = test_ranks(self.work, self.system, [self.task], None)[self.task]
         if file.is_file():
             with np.load(file, allow_pickle=False) as arrays:
-                earlier = from_arrays(dict(arrays))
+                earlier = from_arrays(self.task, dict(arrays))
             found = {lang: max(earlier[lang], found[lang], key=_hits_at_one) for lang in found}
         np.savez_compressed(file, **to_arrays(found))  # type: ignore[arg-type]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from core.config import SYSTEM_PARTS, SYSTEMS, Mode, System, TaskName
-from core.evaluation.protocols import LanguageRanks, from_arrays, result_rows, to_arrays
+from core.evaluation.estimates import result_rows
+from core.evaluation.outcomes import LanguageRanks, from_arrays, to_arrays
 from core.languages import group_of
 from core.stages.loop import Stopped
 from core.stages.workspace import Workspace
@@ -17,11 +18,11 @@ MODES: tuple[Mode, ...] = ("zero-shot", "fine-tuned")
 def measure_zero_shot(work: Workspace, system: System) -> None:
     """Rank the test queries of every task with a system that no task has tuned, unless the run has these ranks."""
     stage = f"zero-shot.{system}"
-    tasks = [t for t in work.tasks if not work.run.ranks_file(t, system, "zero-shot").is_file()]
+    tasks = [t for t in work.tasks if not work.run.outcome_file(t, system, "zero-shot").is_file()]
     if tasks:
         work.journal.begin(stage, f"measuring {system}, zero-shot")
         for task, ranks in test_ranks(work, system, tasks, stage).items():
-            work.run.write_ranks(task, system, "zero-shot", to_arrays(ranks))
+            work.run.write_outcomes(task, system, "zero-shot", to_arrays(ranks))
     work.journal.finish(stage)
 
 
@@ -67,8 +68,8 @@ def results(work: Workspace) -> pd.DataFrame:
         groups = {lang: group_of(lang, work.adapter_languages, plan.train_languages) for lang in work.benchmarks[task]}
         for system in SYSTEMS:
             for mode in MODES:
-                if work.run.ranks_file(task, system, mode).is_file():
-                    ranks = from_arrays(work.run.read_ranks(task, system, mode))
+                if work.run.outcome_file(task, system, mode).is_file():
+                    ranks = from_arrays(task, work.run.read_outcomes(task, system, mode))
                     about = {"task": task, "dataset": work.tasks[task].dataset, "system": system, "mode": mode}
                     found = result_rows(ranks, groups, measured.bootstrap_samples, measured.confidence)
                     rows += [about | row for row in found]

@@ -17,7 +17,8 @@ from core.corpora.records import TokenBatch
 from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
 from core.encoder.text_encoder import TextEncoder
-from core.evaluation.protocols import LanguageRanks, RankSet
+from core.evaluation.outcomes import LanguageRanks
+from core.evaluation.protocols import RankSet
 from core.evaluation.ranks import Counts, Queries, rank_queries
 
 

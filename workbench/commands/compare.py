@@ -10,7 +10,8 @@ import typer
 from core import catalog, recipes
 from core.config import SYSTEMS, Mode, TaskName
 from core.evaluation.metrics import RANKING_METRICS
-from core.evaluation.protocols import PROTOCOLS, LanguageRanks, from_arrays
+from core.evaluation.outcomes import LanguageRanks, from_arrays
+from core.evaluation.protocols import PROTOCOLS
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from workbench import terminal
@@ -142,17 +143,17 @@ def _ranks(run: RunDir, about: dict[str, str], system: str) -> dict[str, Languag
         ValueError: If the run did not measure it, naming what it did.
     """
     task, mode = about["task"], about["mode"]
-    if not run.ranks_file(task, system, mode).is_file():
+    if not run.outcome_file(task, system, mode).is_file():
         measured = [
             f"{', '.join(present)} ({m}, {t})"
             for t in get_args(TaskName)
             for m in get_args(Mode)
-            if (present := [s for s in SYSTEMS if run.ranks_file(t, s, m).is_file()])
+            if (present := [s for s in SYSTEMS if run.outcome_file(t, s, m).is_file()])
         ]
         raise ValueError(
             f"{run.name} has no ranks of {system} ({mode}, {task}). It has: {'; '.join(measured) or 'none'}."
         )
-    return from_arrays(run.read_ranks(task, system, mode))
+    return from_arrays(task, run.read_outcomes(task, system, mode))
 
 
 def _over_seeds(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:

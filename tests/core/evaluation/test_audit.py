@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from core.evaluation.audit import ALL, CHECKS, Audit, Row, audit, canonical_metric
-from core.evaluation.protocols import LanguageRanks, result_rows
+from core.evaluation.estimates import result_rows
+from core.evaluation.outcomes import LanguageRanks
 
 DECIMAL = 0.05
 

@@ -8,8 +8,10 @@ import pytest
 from scipy import stats
 
 from core.evaluation.comparison import over_seeds, paired_differences, require_same_queries, two_sided_p
+from core.evaluation.estimates import result_rows
 from core.evaluation.metrics import RANKING_METRICS
-from core.evaluation.protocols import PROTOCOLS, RANK_SETS, LanguageRanks, result_rows
+from core.evaluation.outcomes import LanguageRanks
+from core.evaluation.protocols import PROTOCOLS, RANK_SETS
 
 GROUPS = {"de": "Sup", "fr": "Sup", "eo": "ZS-Un"}
 STRICT = PROTOCOLS["strict"]
@@ -73,7 +75,7 @@ def test_differences_against_a_slow_bootstrap(metric: str) -> None:
     assert len({r.p for r in rows}) > 3
 
 
-@pytest.mark.parametrize("protocol", list(PROTOCOLS))
+@pytest.mark.parametrize("protocol", ["strict", "strict-raw", "released"])
 def test_values_are_those_of_the_results(protocol: str) -> None:
     baseline, system = two_systems()
     rows = list(paired_differences(baseline, system, GROUPS, PROTOCOLS[protocol], 20))

@@ -87,10 +87,10 @@ def facts(run: RunDir) -> dict[str, Any]:
 def assert_same(first: RunDir, second: RunDir) -> None:
     """Equal results, ranks, kept weights and validation scores: bit for bit."""
     pd.testing.assert_frame_equal(first.results(), second.results(), check_exact=True)
-    ranks = [sorted(f.name for f in run.path.glob("ranks/*")) for run in (first, second)]
+    ranks = [sorted(f.name for f in run.path.glob("outcomes/*")) for run in (first, second)]
     assert ranks[0] == ranks[1] != []
     for name in ranks[0]:
-        with np.load(first.path / "ranks" / name) as a, np.load(second.path / "ranks" / name) as b:
+        with np.load(first.path / "outcomes" / name) as a, np.load(second.path / "outcomes" / name) as b:
             assert a.files == b.files
             assert all(np.array_equal(a[k], b[k]) for k in a.files)
     one, two = weights(first), weights(second)
@@ -119,12 +119,12 @@ def times(run: RunDir, stages: list[str]) -> dict[Path, int]:
 def test_a_finished_run_has_every_file(finished_run: RunDir) -> None:
     names = {f.name for f in finished_run.path.iterdir()}
     assert names == {
-        *("config.yaml", "provenance.json", "status.json", "events.jsonl", "results.parquet", "ranks", "checkpoints")
+        *("config.yaml", "provenance.json", "status.json", "events.jsonl", "results.parquet", "outcomes", "checkpoints")
     }
     tasks, small = ("kg_completion", "entity_alignment"), ("backbone", "ep", "tp", "es", "ts", "large")
     measured = [f"{t}.{s}.{mode}.npz" for t in tasks for s in small for mode in ("zero-shot", "fine-tuned")]
     measured += [f"{t}.fusion.fine-tuned.npz" for t in tasks]
-    assert {f.name for f in finished_run.path.glob("ranks/*")} == set(measured)
+    assert {f.name for f in finished_run.path.glob("outcomes/*")} == set(measured)
     stages = [
         *ADAPTERS,
         *(f"fusion.{t}" for t in tasks),
@@ -287,7 +287,7 @@ def test_a_run_that_was_killed_goes_on_without_training_its_done_stages_again(wh
     shutil.copytree(whole.path, run.path)
     last = f"fine-tuned.{TASK}.fusion"
     run.results_file.unlink()
-    run.ranks_file(TASK, "+Fusion", "fine-tuned").unlink()
+    run.outcome_file(TASK, "+Fusion", "fine-tuned").unlink()
     (run.checkpoint_dir(last) / "done.json").unlink()
     run.write_status(replace(run.status(), state="running", pid=2**22 + 1))
     with run.events_file.open("a") as file:

@@ -304,26 +304,26 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_the_old_content(
 def test_ranks_and_results_are_replaced_whole_or_not_at_all(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = {"de.entity": np.arange(3)}, {"de.entity": np.arange(5)}
     frame = pd.DataFrame({"language": ["de", None], "value": [1.0, 2.0]})
-    run.write_ranks("kg_completion", "+EP", "zero-shot", old)
+    run.write_outcomes("kg_completion", "+EP", "zero-shot", old)
     run.write_results(frame)
     before = files(run.path)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full_disk)
         with pytest.raises(OSError, match="No space left"):
-            run.write_ranks("kg_completion", "+EP", "zero-shot", new)
+            run.write_outcomes("kg_completion", "+EP", "zero-shot", new)
         with pytest.raises(OSError, match="No space left"):
             run.write_results(frame.head(1))
     assert files(run.path) == before
-    assert run.read_ranks("kg_completion", "+EP", "zero-shot")["de.entity"].tolist() == [0, 1, 2]
+    assert run.read_outcomes("kg_completion", "+EP", "zero-shot")["de.entity"].tolist() == [0, 1, 2]
     pd.testing.assert_frame_equal(run.results(), frame)
-    run.write_ranks("kg_completion", "+EP", "zero-shot", new)
-    assert run.read_ranks("kg_completion", "+EP", "zero-shot")["de.entity"].tolist() == [0, 1, 2, 3, 4]
+    run.write_outcomes("kg_completion", "+EP", "zero-shot", new)
+    assert run.read_outcomes("kg_completion", "+EP", "zero-shot")["de.entity"].tolist() == [0, 1, 2, 3, 4]
     assert (
         files(run.path)
         == before
         == [
             "config.yaml",
-            "ranks/kg_completion.ep.zero-shot.npz",
+            "outcomes/kg_completion.ep.zero-shot.npz",
             "results.parquet",
             "status.json",
         ]
@@ -332,11 +332,11 @@ def test_ranks_and_results_are_replaced_whole_or_not_at_all(run: RunDir, monkeyp
 
 def test_the_files_of_a_run_can_be_read_by_others(run: RunDir) -> None:
     """Not by the owner alone, as temporary files are."""
-    run.write_ranks("t", "backbone", "zero-shot", {"a": np.arange(2)})
+    run.write_outcomes("t", "backbone", "zero-shot", {"a": np.arange(2)})
     run.write_results(pd.DataFrame({"a": [1]}))
     mode = run.status_file.stat().st_mode & 0o777
     assert mode & 0o044
-    for file in (run.ranks_file("t", "backbone", "zero-shot"), run.results_file):
+    for file in (run.outcome_file("t", "backbone", "zero-shot"), run.results_file):
         assert file.stat().st_mode & 0o777 == mode
 
 

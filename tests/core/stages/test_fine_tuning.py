@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from core.evaluation.protocols import RANK_SETS, LanguageRanks, from_arrays
+from core.evaluation.outcomes import LanguageRanks, from_arrays
+from core.evaluation.protocols import RANK_SETS
 from core.runs.store import RunDir
 from core.stages import fine_tuning
 from core.stages.adapter_training import train_adapter
@@ -61,7 +62,7 @@ def facts(work: Workspace, system: str = "backbone") -> dict:
 
 
 def ranks(work: Workspace, system: str = "backbone", mode: str = "fine-tuned") -> dict[str, np.ndarray]:
-    return work.run.read_ranks(TASK, system, mode)
+    return work.run.read_outcomes(TASK, system, mode)
 
 
 def same(first: dict, second: dict) -> bool:
@@ -173,7 +174,7 @@ def test_fine_tuned_weights_are_kept_only_where_asked(open_adapted: OpenWork) ->
 def test_a_measured_system_is_not_trained_again(open_adapted: OpenWork) -> None:
     work = open_adapted()
     fine_tune(work, TASK, "backbone")
-    file = work.run.ranks_file(TASK, "backbone", "fine-tuned")
+    file = work.run.outcome_file(TASK, "backbone", "fine-tuned")
     times = file.stat().st_mtime_ns, (folder(work) / "done.json").stat().st_mtime_ns
     events = len(list(work.run.events()))
     fine_tune(work, TASK, "backbone")
@@ -255,7 +256,7 @@ def test_best_test_per_language_takes_the_best_of_each_language_by_itself(
     work = open_adapted(task__checkpoint="best_test_per_language")
     fine_tune(work, TASK, "backbone")
     assert calls == [("backbone", [TASK])] * 3
-    found = from_arrays(ranks(work))
+    found = from_arrays(TASK, ranks(work))
     hits = {language: int((r.optimistic["filtered"] == 1).sum()) for language, r in found.items()}
     assert hits == {"de": 5, "fr": 7, "eo": 2}
 
@@ -267,7 +268,7 @@ def test_best_test_per_language_is_never_below_the_first_weights(open_adapted: O
     fine_tune(work, TASK, "backbone")
 
     def hits(mode: str) -> dict[str, int]:
-        found = from_arrays(ranks(work, "backbone", mode))
+        found = from_arrays(TASK, ranks(work, "backbone", mode))
         return {lang: int((r.pessimistic["filtered"] == 1).sum()) for lang, r in found.items()}
 
     zero, tuned = hits("zero-shot"), hits("fine-tuned")

@@ -68,7 +68,7 @@ def test_alignment_ranks_equal_a_plain_search(
 ) -> None:
     work = open_bare(tasks__kg_completion=None)
     measure_zero_shot(work, "backbone")
-    found = work.run.read_ranks("entity_alignment", "backbone", "zero-shot")
+    found = work.run.read_outcomes("entity_alignment", "backbone", "zero-shot")
     source, target = labels_of(tiny_corpus, "en"), labels_of(tiny_corpus, language)
     test = [i for i in range(48) if i % 6 == 5]
     assert found[f"{language}.entity"].tolist() == test
@@ -90,7 +90,7 @@ def test_completion_ranks_equal_a_plain_search(
 ) -> None:
     work = open_bare(tasks__entity_alignment=None)
     measure_zero_shot(work, "backbone")
-    found = work.run.read_ranks("kg_completion", "backbone", "zero-shot")
+    found = work.run.read_outcomes("kg_completion", "backbone", "zero-shot")
     texts = labels_of(tiny_corpus, "fr")
     facts = [(i, r, (i * step + shift) % 48) for r, step, shift in ((0, 1, 7), (1, 5, 3)) for i in range(48)]
     test = [f for f in facts if f[0] % 6 == 5 or f[2] % 6 == 5]
@@ -112,13 +112,13 @@ def test_completion_ranks_equal_a_plain_search(
 def test_only_missing_ranks_are_measured(open_bare: OpenWork) -> None:
     work = open_bare()
     measure_zero_shot(work, "backbone")
-    files = {t: work.run.ranks_file(t, "backbone", "zero-shot") for t in ("kg_completion", "entity_alignment")}
-    first = work.run.read_ranks("entity_alignment", "backbone", "zero-shot")
+    files = {t: work.run.outcome_file(t, "backbone", "zero-shot") for t in ("kg_completion", "entity_alignment")}
+    first = work.run.read_outcomes("entity_alignment", "backbone", "zero-shot")
     kept = files["kg_completion"].stat().st_mtime_ns
     files["entity_alignment"].unlink()
     again = open_bare(work.run)
     measure_zero_shot(again, "backbone")
-    second = work.run.read_ranks("entity_alignment", "backbone", "zero-shot")
+    second = work.run.read_outcomes("entity_alignment", "backbone", "zero-shot")
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[k], second[k]) for k in first)
     assert files["kg_completion"].stat().st_mtime_ns == kept
@@ -132,7 +132,7 @@ def test_a_request_to_stop_leaves_no_ranks(open_bare: OpenWork) -> None:
     work.journal.stop_requested = True
     with pytest.raises(Stopped):
         measure_zero_shot(work, "backbone")
-    assert not list(work.run.path.glob("ranks/*"))
+    assert not list(work.run.path.glob("outcomes/*"))
 
 
 # Results
@@ -141,7 +141,7 @@ def test_a_request_to_stop_leaves_no_ranks(open_bare: OpenWork) -> None:
 def test_values_equal_those_worked_out_from_the_ranks(finished_run: RunDir) -> None:
     """Every language row of one system and task, all protocols and metrics, from the files alone."""
     frame = finished_run.results()
-    with np.load(finished_run.path / "ranks" / "kg_completion.ep.fine-tuned.npz") as file:
+    with np.load(finished_run.path / "outcomes" / "kg_completion.ep.fine-tuned.npz") as file:
         arrays = dict(file)
     rows = frame[(frame.task == "kg_completion") & (frame.system == "+EP") & (frame["mode"] == "fine-tuned")]
     rows = rows[rows.language.notna()]

@@ -14,7 +14,7 @@ from core.corpora.token_store import TokenStore
 from core.corpora.writer import CorpusWriter
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
-from core.evaluation.protocols import LanguageRanks
+from core.evaluation.outcomes import LanguageRanks
 from core.tasks.entity_alignment import EntityAlignment
 from core.tasks.kg_completion import KGCompletion
 from core.tasks.retrieval import Benchmark, LabelIndex, TaskPairs, evaluate, mean_reciprocal_rank, sample

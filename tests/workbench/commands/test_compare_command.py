@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from core import recipes
-from core.evaluation.protocols import RANK_SETS, LanguageRanks, result_rows, to_arrays
+from core.evaluation.estimates import result_rows
+from core.evaluation.outcomes import LanguageRanks, to_arrays
+from core.evaluation.protocols import RANK_SETS
 from core.runs.store import RunDir
 from workbench.cli import app
 
@@ -47,7 +49,7 @@ def make_run(seed: int, better: int, queries: int = 10, **changes: Any) -> RunDi
         ranks = np.where(np.arange(queries) < first, 1, 2)
         sets = dict.fromkeys(RANK_SETS, ranks)
         found = {language: LanguageRanks(np.arange(queries), sets, sets) for language in GROUPS}
-        run.write_ranks("entity_alignment", system, "fine-tuned", to_arrays(found))
+        run.write_outcomes("entity_alignment", system, "fine-tuned", to_arrays(found))
         about = {"task": "entity_alignment", "dataset": "made up", "system": system, "mode": "fine-tuned"}
         rows += [about | row for row in result_rows(found, GROUPS, samples=40)]
     run.write_results(pd.DataFrame(rows))
@@ -150,8 +152,8 @@ def test_ranks_of_different_queries_are_refused() -> None:
     for word in (f"{one.name} and {two.name}", "different queries", "de (10 and 9), eo (10 and 9)"):
         assert word in message
     longer = make_run(2, 2, queries=12)
-    two.ranks_file("entity_alignment", "+Fusion", "fine-tuned").write_bytes(
-        longer.ranks_file("entity_alignment", "+Fusion", "fine-tuned").read_bytes()
+    two.outcome_file("entity_alignment", "+Fusion", "fine-tuned").write_bytes(
+        longer.outcome_file("entity_alignment", "+Fusion", "fine-tuned").read_bytes()
     )
     assert f"backbone and +Fusion of {two.name} cannot be compared" in refused(two.name, *PAIR)
 
