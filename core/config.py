@@ -10,26 +10,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
+
+from core.task_config import LanguageCode, Optimisation, Positive, Section, Tasks
 
 Recipe = Literal["corrected", "paper", "released"]
 System = Literal["backbone", "+EP", "+TP", "+ES", "+TS", "+Large", "+Fusion"]
 Mode = Literal["zero-shot", "fine-tuned"]
-TaskName = Literal["kg_completion", "entity_alignment"]
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]+)*$")]
-Positive = Annotated[int, Field(gt=0)]
 SYSTEMS: tuple[System, ...] = get_args(System)
 ADAPTERS = ("ep", "tp", "es", "ts", "large")
 # What is active in a system's forward passes: an adapter, the fusion of four, or nothing.
 SYSTEM_PARTS: dict[System, str | None] = {
     **{"backbone": None, "+EP": "ep", "+TP": "tp", "+ES": "es", "+TS": "ts", "+Large": "large", "+Fusion": "fusion"}
 }
-
-
-class Section(BaseModel):
-    """A frozen part of the tree that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Backbone(Section):
@@ -83,38 +76,6 @@ class Objective(Section):
     mask_false_negatives: bool = Field(True, description="Leave known false negatives out of the denominator.")
 
 
-class Optimisation(Section):
-    """One training stage: budget, optimizer and schedule."""
-
-    steps: Positive | None = Field(None, description="Optimizer steps; give this or `epochs`.")
-    epochs: float | None = Field(None, gt=0, description="Passes over the training set; give this or `steps`.")
-    batch_size: int = Field(128, ge=2, description="Pairs per step; each pair is the others' negative.")
-    accumulation: Positive = Field(1, description="Batches whose gradients are summed before a step.")
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(3e-3, gt=0)
-    value_learning_rate: float | None = Field(
-        None, ge=0, description="Rate of the fusion's value matrices; None is `learning_rate`."
-    )
-    weight_decay: float = Field(0.01, ge=0)
-    schedule: Literal["linear", "constant", "cosine_restarts"] = Field("linear", description="Rate after the warm-up.")
-    restarts: Positive = Field(5, description="Hard restarts of `cosine_restarts`.")
-    warmup_steps: Annotated[int, Field(ge=0)] | None = Field(None, description="None is a tenth of the steps.")
-    clip_norm: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; None does not clip.")
-    dropout: float | None = Field(0.0, ge=0, lt=1, description="Dropout while training; None keeps the backbone's.")
-    zero_gradients: Literal["every_step", "never"] = Field(
-        "every_step", description="`never` lets gradients pile up, as the released fine-tuning does."
-    )
-    updates_per_gradient: Positive = Field(
-        1, description="Optimizer updates made with each gradient; released TP and TS make two."
-    )
-
-    @model_validator(mode="after")
-    def _one_budget(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give exactly one of `steps` and `epochs`")
-        return self
-
-
 class Adapters(Section):
     """Stage 2: each adapter alone on its corpus, backbone frozen."""
 
@@ -125,6 +86,9 @@ class Adapters(Section):
     es: Optimisation | None = Optimisation(steps=100, batch_size=96)
     ts: Optimisation | None = Optimisation(steps=100, batch_size=96)
     large: Optimisation | None = Optimisation(steps=100, batch_size=128, learning_rate=1e-3)
+    from_run: str | None = Field(
+        None, description="Name or folder of a run whose adapters are taken in place of training those with a budget."
+    )
 
     def trained(self) -> dict[str, Optimisation]:
         """The adapters with a budget, by role."""
@@ -142,54 +106,14 @@ class Fusion(Section):
     corpus: Optimisation = Optimisation(steps=40, batch_size=64, learning_rate=5e-3, value_learning_rate=1e-4)
 
 
-_FUSION_TRAINING = Optimisation(steps=40, batch_size=128, learning_rate=5e-3, value_learning_rate=1e-4)
-_FINE_TUNING = Optimisation(steps=60, batch_size=64, learning_rate=1e-5)
+class FusionMap(Section):
+    """What fusion does inside: attention, contribution and knock-outs by task, language, layer and slot."""
 
-
-class Task(Section):
-    """A downstream task: languages, and its stages 3 and 4."""
-
-    train_languages: tuple[LanguageCode, ...]
-    test_languages: tuple[LanguageCode, ...] | None = Field(
-        None, description="None tests every language of the corpus."
+    examples: Positive = Field(32, description="Test examples per language that are looked at.")
+    null_fusions: Annotated[int, Field(ge=0)] = Field(
+        3, description="Random fusions behind the null map; 0 makes none."
     )
-    fusion_training: Optimisation = Field(_FUSION_TRAINING, description="Stage 3.")
-    fusion_stage_trains: Literal["fusion", "everything"] = Field(
-        "fusion", description="What stage 3 updates; the released code unfreezes everything."
-    )
-    fine_tuning: Optimisation | None = Field(_FINE_TUNING, description="Stage 4, everything trainable; null skips it.")
-    checkpoint: Literal["best_validation", "last", "best_test_per_language"] = Field(
-        "best_validation",
-        description="Which weights are reported; per-language best on the test set is what Table 11 does.",
-    )
-    validations: Positive = Field(2, description="How often stage 4 is scored on the validation split.")
-    validation_queries: Positive | None = Field(
-        64, description="Validation queries per training language, spread over the split; None takes all."
-    )
-
-
-class KGCompletion(Task):
-    """Knowledge-graph completion (paper, section 5.2.1)."""
-
-    train_languages: tuple[LanguageCode, ...] = ("el", "en", "es", "fr", "ja")
-
-
-class EntityAlignment(Task):
-    """Entity alignment from a source language (paper, section 5.2.2)."""
-
-    source_language: LanguageCode = "en"
-    train_languages: tuple[LanguageCode, ...] = ("de", "fr")
-
-
-class Tasks(Section):
-    """The downstream tasks; null leaves one out."""
-
-    kg_completion: KGCompletion | None = KGCompletion()
-    entity_alignment: EntityAlignment | None = EntityAlignment()
-
-    def chosen(self) -> dict[TaskName, Task]:
-        """The tasks that the run does, by name."""
-        return {name: task for name in get_args(TaskName) if (task := getattr(self, name)) is not None}
+    knock_out: bool = Field(True, description="Measure the sampled examples without each slot too.")
 
 
 class Evaluation(Section):
@@ -203,10 +127,14 @@ class Evaluation(Section):
     )
     test_entities: Positive | None = Field(None, description="Test entities to query for alignment; None takes all.")
     test_triples: Positive | None = Field(None, description="Test triples to query for completion; None takes all.")
+    test_examples: Positive | None = Field(
+        None, description="Test examples per language for the tasks with a head; None takes all."
+    )
     candidates: Literal["all", "benchmark"] = Field(
         "all", description="Rank among every entity with a label in the language, or those of the sampled benchmark."
     )
-    min_queries: Positive = Field(20, description="Languages with fewer test queries are left out, and said to be.")
+    min_queries: Positive = Field(20, description="Languages with fewer test examples are left out, and said to be.")
+    fusion_map: FusionMap | None = Field(None, description="Look into fused systems; null does not.")
     bootstrap_samples: Positive = 1000
     confidence: float = Field(0.95, gt=0, lt=1)
 

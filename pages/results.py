@@ -1,10 +1,10 @@
-"""Results: every system by language group and by language, with intervals, under any protocol, of the stored ranks."""
+"""Results: every system by language group and by language, with intervals, under any protocol, of what is stored."""
 
 import pandas as pd
 import streamlit as st
 
 from core import catalog
-from core.evaluation.metrics import RANKING_METRICS
+from core.evaluation.metrics import METRICS
 from core.evaluation.protocols import PROTOCOLS
 from core.languages import GROUP_MEANING, GROUPS, describe
 from core.runs.provenance import stamp
@@ -46,7 +46,7 @@ if selection is not None:
         (found.task == selection.task) & (found.metric == selection.metric) & (found.protocol == selection.protocol)
     ]
     by_group, by_language = rows[rows.language.isna()], rows[rows.language.notna()]
-    spec = RANKING_METRICS[selection.metric]
+    spec = METRICS[selection.task][selection.metric]
     title = catalog.item("task", selection.task).title
     st.text(
         f"{title} on {rows.dataset.iloc[0]}: {spec.label} in {spec.unit}, {spec.better} is better. "
@@ -55,7 +55,7 @@ if selection is not None:
     )
     st.caption(
         " · ".join(f"{g}: {GROUP_MEANING[g]}" for g in GROUPS)
-        + f" · {100 * selection.run.config.evaluation.confidence:.0f} % intervals from a bootstrap over entities"
+        + f" · {100 * selection.run.config.evaluation.confidence:.0f} % intervals from a bootstrap over test items"
     )
     unit = f"{spec.label} ({spec.unit})"
     st.plotly_chart(charts.group_dots(by_group, unit), key="group_dots", config=charts.CONFIG, alt="Values by group")

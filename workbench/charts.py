@@ -2,6 +2,7 @@
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from core.config import SYSTEMS
 from core.languages import GROUPS, describe
@@ -107,6 +108,61 @@ def learning_curves(steps: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title="share of the stage's steps (%)", range=[0, 100])
     figure.update_yaxes(title="loss (nats)", rangemode="tozero")
     return _finished(figure, 380)
+
+
+def ablation_panels(rows: pd.DataFrame, titles: dict[str, str]) -> go.Figure:
+    """Figure 5: value and interval of every system in every place, a panel per task; hollow: the authors' logs.
+
+    Args:
+        rows: Rows of `core.runs.ablation.ablation`, all of groups or all of languages, with a column `log` of the
+            paper's points, missing where there is none.
+        titles: Task -> heading of its panel, in the order of the panels.
+    """
+    figure = make_subplots(1, len(titles), subplot_titles=list(titles.values()))
+    systems = [s for s in SYSTEMS if s in set(rows.system)]
+    column = "language" if rows.language.notna().all() else "group"
+    for panel, task in enumerate(titles, 1):
+        here = rows[rows.task == task]
+        places = list(dict.fromkeys(here[column]))
+        for number, system in enumerate(systems):
+            part = here[here.system == system]
+            shift = (number - (len(systems) - 1) / 2) * 0.8 / len(systems)
+            x = [places.index(place) + shift for place in part[column]]
+            marker = {"color": SYSTEM_COLORS[system], "symbol": SYSTEM_SYMBOLS[system], "size": 9}
+            both = {"mode": "markers", "name": system, "legendgroup": system, "showlegend": panel == 1}
+            figure.add_scatter(
+                x=x,
+                y=part.value,
+                error_y={
+                    "type": "data",
+                    "array": part.high - part.value,
+                    "arrayminus": part.value - part.low,
+                    "thickness": 1.2,
+                    "width": 0,
+                },
+                marker=marker,
+                customdata=part[[column, "low", "high", "seeds"]],
+                hovertemplate=(
+                    "%{customdata[0]}: %{y:.1f} [%{customdata[1]:.1f}, %{customdata[2]:.1f}], seeds: %{customdata[3]}"
+                ),
+                row=1,
+                col=panel,
+                **both,
+            )
+            if part.log.notna().any():
+                figure.add_scatter(
+                    x=x,
+                    y=part.log,
+                    marker=marker | {"symbol": f"{SYSTEM_SYMBOLS[system]}-open"},
+                    hovertemplate="authors' log: %{y:.1f}",
+                    row=1,
+                    col=panel,
+                    **(both | {"showlegend": False}),
+                )
+        metric = ", ".join(dict.fromkeys(here.metric))
+        figure.update_xaxes(tickvals=list(range(len(places))), ticktext=places, showgrid=False, row=1, col=panel)
+        figure.update_yaxes(title=f"{metric} (%)", row=1, col=panel)
+    return _finished(figure, 460).update_layout(legend_y=1.08)
 
 
 def _finished(figure: go.Figure, height: int) -> go.Figure:

@@ -16,7 +16,7 @@ from core.execution import launcher
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from workbench import jobs, terminal
-from workbench.commands import audit, backbone, benchmark, compare, corpus, data, paper_tables
+from workbench.commands import ablation, answers, audit, backbone, benchmark, compare, corpus, data, paper_tables
 from workbench.terminal import Json
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ for _name, _group in (("data", data), ("corpus", corpus), ("benchmark", benchmar
     app.add_typer(_group.app, name=_name)
 app.command()(compare.compare)
 app.command("audit")(audit.audit)
+app.command("ablation")(ablation.ablation)
+app.command("answers")(answers.answers)
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]
@@ -157,11 +159,11 @@ def runs(as_json: Json = False) -> None:
 def show_tables(
     run: Annotated[list[str] | None, typer.Argument(help="Names of runs; the newest with results if left out.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every run with results.")] = False,
-    task: Annotated[str | None, typer.Option(help="kg_completion or entity_alignment.")] = None,
+    task: Annotated[str | None, typer.Option(help="A task, such as kg_completion or ner.")] = None,
     system: Annotated[str | None, typer.Option(help="backbone, +EP, +TP, +ES, +TS, +Large or +Fusion.")] = None,
     mode: Annotated[str | None, typer.Option(help="zero-shot or fine-tuned.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Hit@1, Hit@3, Hit@5, Hit@10 or MRR.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="strict, strict-raw or released.")] = None,
+    metric: Annotated[str | None, typer.Option(help="A metric, such as Hit@1, MRR, F1 or EM.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="strict, strict-raw, released, last or best-test.")] = None,
     language: Annotated[str | None, typer.Option(help="A language code.")] = None,
     by: Annotated[str | None, typer.Option(help="group or language; JSON and CSV have both if left out.")] = None,
     as_json: Json = False,

@@ -61,17 +61,17 @@ def pick_results() -> Selection | None:
     with st.sidebar:
         run = pick_run(runs)
         found = loaders.results([run])
-        tasks, metrics = list(dict.fromkeys(found.task)), list(dict.fromkeys(found.metric))
+        tasks = list(dict.fromkeys(found.task))
         _fit("task", tasks)
         task = st.selectbox(
             "Task", tasks, key="task", persist_state="session", format_func=lambda t: catalog.item("task", t).title
         )
+        rows = found[found.task == task]
+        metrics, protocols = list(dict.fromkeys(rows.metric)), [p for p in PROTOCOLS if p in set(rows.protocol)]
         _fit("metric", metrics)
         metric = st.selectbox("Metric", metrics, key="metric", persist_state="session")
-        _fit("protocol", list(PROTOCOLS))
-        protocol = st.selectbox(
-            "Protocol", list(PROTOCOLS), key="protocol", persist_state="session", help=_protocol_help()
-        )
+        _fit("protocol", protocols)
+        protocol = st.selectbox("Protocol", protocols, key="protocol", persist_state="session", help=_protocol_help())
     return Selection(run, task, metric, protocol)
 
 

@@ -15,7 +15,8 @@ from rich.table import Table
 
 from core import catalog
 from core.execution import launcher
-from core.runs.store import RunDir, RunError, Status
+from core.runs.status import Status
+from core.runs.store import RunDir, RunError
 from core.runs.tables import group_table
 
 _WIDE = 110  # columns of a terminal where values and intervals stand side by side
@@ -95,21 +96,19 @@ def _watch_lines(run: RunDir, console: Console) -> Status:
 
 
 def print_groups(frame: pd.DataFrame, protocol: str, console: Console) -> None:
-    """One table per run: systems in rows, Hit@1 and MRR by language group in columns, intervals beside the values."""
+    """One table per run and task: systems in rows, main metrics by language group in columns, intervals beside values."""
     between = " " if console.width >= _WIDE else "\n"
-    for run, rows in frame.groupby("run", sort=False):
-        wide = group_table(rows)
-        title = f"{run}\nprotocol {protocol}, in %, with intervals"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("")
-        for group, metric in wide.columns:
-            table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
-        for task, part in wide.groupby(level="task", sort=False):
-            table.add_row(f"[bold]{catalog.item('task', str(task)).title}[/bold]")
-            for (_, mode, system), cells in part.iterrows():
+    for run, of_run in frame.groupby("run", sort=False):
+        console.print(f"[italic]{run}\nprotocol {protocol}, in %, with intervals[/italic]", highlight=False)
+        for task, rows in of_run.groupby("task", sort=False):
+            table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+            wide = group_table(rows)
+            table.add_column(catalog.item("task", str(task)).title)
+            for group, metric in wide.columns:
+                table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
+            for (_, mode, system), cells in wide.iterrows():
                 table.add_row(f"{system},{between}{mode}", *(_cell(c, between) for c in cells))
-            table.add_section()
-        console.print(table)
+            console.print(table)
 
 
 def _cell(cell: tuple[float, float, float] | None, between: str) -> str:

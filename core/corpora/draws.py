@@ -1,4 +1,4 @@
-"""What samplers draw with: batches of pairs, the label table, the stream of rows, and the set of known facts."""
+"""What samplers draw with: batches of pairs, the label table, the stream of rows, and the sets of known facts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.corpora.records import TokenBatch
+from core.corpora.records import TokenBatch, ragged_index
 from core.corpora.store import Corpus
 
 Order = Literal["distinct", "random", "consecutive"]
@@ -160,6 +160,34 @@ class RowStream:
         self.position = state["position"]
 
 
+class KnownAnswers:
+    """Which answers are right for a query, out of facts (query, answer) given as numbers.
+
+    Args:
+        query: Query of each fact, shape (facts,).
+        answer: Its answer, shape (facts,).
+        answers: Number of possible answers.
+    """
+
+    def __init__(self, query: np.ndarray, answer: np.ndarray, answers: int) -> None:
+        self.answers = answers
+        self._keys = np.unique(query.astype(np.int64) * answers + answer)
+
+    def matrix(self, query: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        """True at (i, j) where answer j is right for query i, shape (queries, answers)."""
+        return np.isin(query.astype(np.int64)[:, None] * self.answers + answer[None, :], self._keys)
+
+    def others(self, query: np.ndarray, answer: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The right answers of each query but the given one, ascending, `answer` of shape (queries,)."""
+        first = query.astype(np.int64) * self.answers
+        low, high = np.searchsorted(self._keys, first), np.searchsorted(self._keys, first + self.answers)
+        asked = np.repeat(np.arange(len(query)), high - low)
+        found = self._keys[ragged_index(low, high - low)] - first[asked]
+        other = found != answer[asked]
+        bounds = np.searchsorted(asked[other], np.arange(1, len(query)))
+        return tuple(np.split(found[other], bounds)) if len(query) else ()
+
+
 class KnownFacts:
     """The training triples as a set: which entities are true objects of a subject and relation."""
 
@@ -169,15 +197,14 @@ class KnownFacts:
             corpus.column("triples", c) for c in ("subject", "relation", "object")
         )
         self._entities = corpus.info.counts["entities"]
-        self._keys = np.unique(self._key(self.rows)[:, None] * self._entities + self.object[self.rows, None])
+        self._known = KnownAnswers(self._query(self.rows), self.object[self.rows], self._entities)
 
-    def _key(self, triples: np.ndarray) -> np.ndarray:
+    def _query(self, triples: np.ndarray) -> np.ndarray:
         return self.relation[triples].astype(np.int64) * self._entities + self.subject[triples]
 
     def matrix(self, triples: np.ndarray) -> np.ndarray:
         """True at (i, j) where triple j's object is a true object of triple i's subject and relation."""
-        keys = self._key(triples)[:, None] * self._entities + self.object[triples][None, :]
-        return np.isin(keys, self._keys)
+        return self._known.matrix(self._query(triples), self.object[triples])
 
 
 def relation_label_rows(corpus: Corpus, languages: list[str], fallback: str | None) -> np.ndarray:

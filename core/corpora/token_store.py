@@ -9,6 +9,7 @@ spaces.
 import hashlib
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,13 +43,53 @@ class Pieces:
         return cls(np.asarray(ids, np.int32), np.zeros(texts, np.int64), np.full(texts, len(ids)))
 
 
-class TokenStore:
+class TokenTables:
+    """Token ids of texts by table, and batches joined out of them.
+
+    Args:
+        special: What surrounds every text.
+        ids: Token ids of a table's texts one after the other, by table.
+        offsets: Where each text begins in them, shape (texts + 1,), by table.
+    """
+
+    def __init__(
+        self, special: SpecialTokens, ids: Mapping[str, np.ndarray], offsets: Mapping[str, np.ndarray]
+    ) -> None:
+        self.special, self._ids, self._offsets = special, ids, offsets
+
+    def used_ids(self) -> np.ndarray:
+        """Every token id in use, special tokens included, sorted: what a trimmed vocabulary must keep."""
+        special = [*self.special.prefix, *self.special.suffix, self.special.mask]
+        blocks = (ids[at : at + _BLOCK] for ids in self._ids.values() for at in range(0, len(ids), _BLOCK))
+        return np.unique(np.concatenate([np.asarray(special, np.int32), *map(np.unique, blocks)]))
+
+    def text(self, table: str, rows: np.ndarray) -> Pieces:
+        """The texts `rows` of a table, without special tokens; row -1 is the empty text."""
+        start, end = self._offsets[table][rows], self._offsets[table][rows + 1]
+        return Pieces(self._ids[table], start, np.where(rows < 0, 0, end - start))
+
+    def join(self, *parts: Pieces) -> TokenBatch:
+        """The texts `prefix + parts + suffix`, pooled over all tokens."""
+        texts = len(parts[0].start)
+        wrapped = [Pieces.constant(self.special.prefix, texts), *parts, Pieces.constant(self.special.suffix, texts)]
+        lengths = np.sum([p.length for p in wrapped], axis=0)
+        ids = np.empty(int(lengths.sum()), np.int32)
+        at = np.cumsum(lengths) - lengths
+        for p in wrapped:
+            ids[ragged_index(at, p.length)] = p.source[ragged_index(p.start, p.length)]
+            at = at + p.length
+        return TokenBatch.whole(ids, lengths.astype(np.int32))
+
+
+class TokenStore(TokenTables):
     """Token ids of every text of a corpus. Build or open it with `TokenStore.of`."""
 
     def __init__(self, path: Path, special: SpecialTokens) -> None:
-        self.path, self.special = path, special
-        self._ids = {t: np.load(path / f"{t}.ids.npy", mmap_mode="r") for t in TEXT_TABLES}
-        self._offsets = {t: np.load(path / f"{t}.offsets.npy", mmap_mode="r") for t in TEXT_TABLES}
+        ids, offsets = (
+            {t: np.load(path / f"{t}.{kind}.npy", mmap_mode="r") for t in TEXT_TABLES} for kind in ("ids", "offsets")
+        )
+        super().__init__(special, ids, offsets)
+        self.path = path
         self._spans = {t: np.load(path / f"{t}.spans.npy", mmap_mode="r") for t in SENTENCES}
 
     @classmethod
@@ -93,32 +134,9 @@ class TokenStore:
                         tokenise(corpus, tokenizer, room, limits, progress)
         return cls(path, special)
 
-    def used_ids(self) -> np.ndarray:
-        """Every token id that the corpus uses, special tokens included, sorted: what a trimmed vocabulary must keep."""
-        special = [*self.special.prefix, *self.special.suffix, self.special.mask]
-        blocks = (ids[at : at + _BLOCK] for ids in self._ids.values() for at in range(0, len(ids), _BLOCK))
-        return np.unique(np.concatenate([np.asarray(special, np.int32), *map(np.unique, blocks)]))
-
-    def text(self, table: str, rows: np.ndarray) -> Pieces:
-        """The texts `rows` of a table, without special tokens; row -1 is the empty text."""
-        start, end = self._offsets[table][rows], self._offsets[table][rows + 1]
-        return Pieces(self._ids[table], start, np.where(rows < 0, 0, end - start))
-
     def has_span(self, table: str) -> np.ndarray:
         """True for the sentences whose span survived the length limit, shape (rows,)."""
         return self._spans[table][:, 0] >= 0
-
-    def join(self, *parts: Pieces) -> TokenBatch:
-        """The texts `prefix + parts + suffix`, pooled over all tokens."""
-        texts = len(parts[0].start)
-        wrapped = [Pieces.constant(self.special.prefix, texts), *parts, Pieces.constant(self.special.suffix, texts)]
-        lengths = np.sum([p.length for p in wrapped], axis=0)
-        ids = np.empty(int(lengths.sum()), np.int32)
-        at = np.cumsum(lengths) - lengths
-        for p in wrapped:
-            ids[ragged_index(at, p.length)] = p.source[ragged_index(p.start, p.length)]
-            at = at + p.length
-        return TokenBatch.whole(ids, lengths.astype(np.int32))
 
     def mentions(self, rows: np.ndarray, whole_sentence: bool = False) -> TokenBatch:
         """Sentences of C1, pooled over the mention (paper, section 4, ES) or, as released, over the whole sentence."""

@@ -9,6 +9,7 @@ that two users of one model never see each other's choice.
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -57,6 +58,31 @@ class AdapterSet:
         self.model.add_adapter_fusion(list(SMALL))
         install_slot_fusion(self.model, _FUSION_NAME, list(SMALL), identity_slot)
         self._to_its_device()
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Slots of the present fusion, in the order of its weights: `identity`, if it has that, and the adapters."""
+        return tuple(next(self._fusions()).slots)
+
+    @contextmanager
+    def fresh_fusion(self, seed: int) -> Iterator[None]:
+        """Context with an untrained fusion, drawn from `seed`, in place of the present one, which comes back untouched.
+
+        It is as `add_fusion` makes it, for every thread; torch's random state stays as it is.
+        """
+        slot = next(self._fusions()).identity_slot
+        homes = [m for m in self.model.modules() if isinstance(m, nn.ModuleDict) and _FUSION_NAME in m]
+        trained = [home[_FUSION_NAME] for home in homes]
+        try:
+            with torch.random.fork_rng(devices=[]):  # the library draws on the CPU
+                torch.default_generator.manual_seed(seed)
+                self.model.apply_to_adapter_layers(lambda _, layer: layer.add_fusion_layer(_FUSION_NAME))
+            install_slot_fusion(self.model, _FUSION_NAME, list(SMALL), slot)
+            self._to_its_device()
+            yield
+        finally:
+            for home, fusion in zip(homes, trained, strict=True):
+                home[_FUSION_NAME] = fusion
 
     def _large_reduction(self) -> float:
         """Reduction that gives one adapter the parameters of the four small ones and the fusion (paper, section 5.5)."""

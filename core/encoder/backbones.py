@@ -6,7 +6,8 @@ with the command that fetches it.
 
 import hashlib
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.folders import made_whole
 
 # Position id of a text's first token, for the architectures whose position ids and 3-D masks packing relies on.
 _FIRST_POSITION = {"bert": 0, "xlm-roberta": 2, "roberta": 2, "camembert": 2}
+_NOISE = 0.1  # of a new token's embedding, as a share of the spread of the whole matrix
 _PIECES = "pieces.npy"  # original ids of the rows of a trimmed embedding matrix
 _KNOWN = "embedded, bert-base-multilingual-cased, xlm-roberta-base, xlm-roberta-large, or a folder with config.json"
 
@@ -42,6 +44,7 @@ class Backbone:
         digest: SHA-256 over its weight files, for provenance.
         first_position: Position id of a text's first token, or None where texts cannot be packed.
         kept: Original ids of the rows of a trimmed embedding matrix, sorted, or None when it is whole.
+        added: Ids of the tokens that `add_tokens` was asked for.
     """
 
     model: PreTrainedModel
@@ -50,6 +53,7 @@ class Backbone:
     digest: str
     first_position: int | None
     kept: np.ndarray | None = None
+    added: dict[str, int] = field(default_factory=dict)
 
     @property
     def dim(self) -> int:
@@ -88,9 +92,47 @@ class Backbone:
         special = [self.tokenizer.pad_token_id, self.tokenizer.unk_token_id]
         kept = np.union1d(kept, [i for i in special if i is not None]).astype(np.int32)
         rows = self.rows(TokenBatch.whole(kept, np.asarray([len(kept)], np.int32))).ids
-        old: nn.Embedding = self.model.get_input_embeddings()
-        weight = old.weight.detach()[torch.from_numpy(rows).long()].clone()
+        weight = self._embeddings()[torch.from_numpy(rows).long()].clone()
         self.kept = kept
+        self._replace_embeddings(weight)
+
+    def add_tokens(self, tokens: Sequence[str]) -> list[int]:
+        """Make each of `tokens` a token with an embedding of its own, and return their ids; other texts stay as tokenised.
+
+        An embedding starts as the mean of the matrix with noise that follows from the token's name, so that no two are
+        alike and every run starts alike. It takes a spare row of the matrix, or a further one. A token that is there
+        already is left alone.
+        """
+        pieces = self.tokenizer.backend_tokenizer
+        known = {token for token in tokens if pieces.token_to_id(token) is not None}
+        self.tokenizer.add_tokens(list(tokens), special_tokens=True)
+        ids = [int(pieces.token_to_id(token)) for token in tokens]
+        self.added |= dict(zip(tokens, ids, strict=True))
+        weight = self._embeddings()
+        here = np.arange(len(weight)) if self.kept is None else self.kept
+        present = np.isin(ids, here)
+        new = {i: t for i, t, row in zip(ids, tokens, present, strict=True) if not (row and t in known)}
+        if not new:
+            return ids
+        mean, noise = weight.mean(0), _NOISE * weight.std()
+        if not present.all():
+            wider = np.arange(max(ids) + 1) if self.kept is None else np.union1d(here, ids).astype(np.int32)
+            matrix = mean.repeat(len(wider), 1)
+            matrix[torch.from_numpy(np.searchsorted(wider, here))] = weight
+            here, self.kept = wider, None if self.kept is None else wider
+            self._replace_embeddings(matrix)
+        for i, token in new.items():
+            seed = int.from_bytes(hashlib.sha256(token.encode()).digest()[:7])
+            normal = torch.randn(len(mean), generator=torch.Generator().manual_seed(seed)).to(mean)
+            self._embeddings()[int(np.searchsorted(here, i))] = mean + noise * normal
+        return ids
+
+    def _embeddings(self) -> Tensor:
+        """The embedding matrix, without gradients, shape (rows, dim)."""
+        embedding: nn.Embedding = self.model.get_input_embeddings()
+        return embedding.weight.detach()
+
+    def _replace_embeddings(self, weight: Tensor) -> None:
         self.model.set_input_embeddings(nn.Embedding(len(weight), weight.shape[1], _weight=weight))
         self.model.config.vocab_size = len(weight)
         if hasattr(self.model, "prompt_tuning"):  # the library's second hold on the matrix would keep it whole
@@ -128,7 +170,9 @@ def load_backbone(source: str, cache: Path, allow_download: bool = False) -> Bac
     adapters.init(model)
     title = embedded.TITLE if source == "embedded" else source
     kept = np.load(folder / _PIECES, allow_pickle=False) if (folder / _PIECES).is_file() else None
-    return Backbone(model.eval(), tokenizer, title, _digest(folder), _FIRST_POSITION.get(config.model_type), kept)
+    return Backbone(
+        model.eval(), tokenizer, title, weights_digest(folder), _FIRST_POSITION.get(config.model_type), kept
+    )
 
 
 def save_trimmed(backbone: Backbone, folder: Path) -> None:
@@ -183,7 +227,8 @@ def _remedy(source: str) -> str:
     return "Copy or fetch it again."
 
 
-def _digest(folder: Path) -> str:
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over the weight files of a folder, in hexadecimal digits."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.iterdir() if p.suffix in {".safetensors", ".bin", ".npy"}):
         with path.open("rb") as file:

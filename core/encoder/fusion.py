@@ -27,11 +27,13 @@ class FusionProbe:
 
     Attributes:
         knocked_out: Slots whose score is minus infinity, so that the others share their weight.
+        record: Whether to fill the two that follow.
         weights: Layer -> attention of every token, detached, shape (rows, width, slots); slots as in `slots`.
         contributions: Layer -> norm of `a_n V A_n(h)`, shape (rows, width, slots).
     """
 
     knocked_out: frozenset[str] = frozenset()
+    record: bool = True
     weights: dict[int, Tensor] = field(default_factory=dict)
     contributions: dict[int, Tensor] = field(default_factory=dict)
 
@@ -40,9 +42,14 @@ _probe: ContextVar[FusionProbe | None] = ContextVar("fusion_probe", default=None
 
 
 @contextmanager
-def probe_fusion(knocked_out: frozenset[str] = frozenset()) -> Iterator[FusionProbe]:
-    """Record the fusion weights of the forward passes inside, for this thread only; a later pass replaces an earlier."""
-    probe = FusionProbe(knocked_out)
+def probe_fusion(knocked_out: frozenset[str] = frozenset(), record: bool = True) -> Iterator[FusionProbe]:
+    """Knock slots out of the forward passes inside and record their weights, for this thread only.
+
+    Args:
+        knocked_out: Slots that the passes do without.
+        record: Keep weights and contributions, of the latest pass only; False spares their memory and products.
+    """
+    probe = FusionProbe(knocked_out, record)
     token = _probe.set(probe)
     try:
         yield probe
@@ -86,11 +93,13 @@ class SlotFusion(nn.Module):
         scores = self.dropout((slots @ mapped.unsqueeze(-1)).squeeze(-1))
         probe = _probe.get()
         if probe is not None and probe.knocked_out:
-            gone = torch.tensor([slot in probe.knocked_out for slot in self.slots], device=scores.device)
-            scores = scores.masked_fill(gone, float("-inf"))
+            scores = scores.clone()
+            for n, slot in enumerate(self.slots):  # a mask would be copied from the host, which waits for the device
+                if slot in probe.knocked_out:
+                    scores[..., n] = float("-inf")
         weights = scores.softmax(-1)
         mixed = self.value((weights.unsqueeze(2) @ slots).squeeze(2))
-        if probe is not None:
+        if probe is not None and probe.record:
             probe.weights[self.layer] = weights.detach()
             contribution: Tensor = self.value(slots.detach())
             probe.contributions[self.layer] = weights.detach() * contribution.norm(dim=-1).detach()

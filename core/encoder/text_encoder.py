@@ -68,7 +68,7 @@ class TextEncoder:
 
     def embed(self, batch: TokenBatch) -> Tensor:
         """Embeddings of a batch in one forward pass, differentiable, float32, shape (texts, dim)."""
-        return segment_mean(*self._forward(batch))
+        return segment_mean(*self.forward(batch))
 
     def states(self, batch: TokenBatch) -> Tensor:
         """Vectors of the pooled tokens of a batch in one forward pass, text after text, differentiable.
@@ -76,11 +76,11 @@ class TextEncoder:
         Returns:
             Float32, shape (tokens, dim); of a batch made by `TokenBatch.whole`, one vector for each of `batch.ids`.
         """
-        hidden, laid_out = self._forward(batch)
+        hidden, laid_out = self.forward(batch)
         return hidden.flatten(0, 1).index_select(0, laid_out.pool_token).float()
 
-    def _forward(self, batch: TokenBatch) -> tuple[Tensor, PackedBatch]:
-        """Last hidden states, shape (rows, width, dim), and the layout that they were computed in."""
+    def forward(self, batch: TokenBatch) -> tuple[Tensor, PackedBatch]:
+        """Last hidden states of a batch, shape (rows, width, dim), and the layout that they were computed in."""
         backbone = self.backbone
         rows = backbone.rows(batch)
         if self.packed:

@@ -6,6 +6,7 @@ not independent.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,17 @@ class Estimate:
 
 def draw_units(outcomes: Mapping[str, Outcome], samples: int, seed: int) -> np.ndarray:
     """How often each resample draws each unit of any of the languages, int, shape (samples, units)."""
-    units = max((int(o.unit.max(initial=0)) for o in outcomes.values()), default=0) + 1
-    return np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=samples)
+    return _drawn(max((int(o.unit.max(initial=0)) for o in outcomes.values()), default=0) + 1, samples, seed)
+
+
+@lru_cache(maxsize=1)  # the systems of a task have the same units, and large test sets take seconds to draw
+def _drawn(units: int, samples: int, seed: int) -> np.ndarray:
+    generator, share = np.random.default_rng(seed), np.full(units, 1 / units)
+    drawn = np.empty((samples, units), np.uint16)
+    for sample in drawn:
+        sample[:] = generator.multinomial(units, share)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def estimates(

@@ -52,6 +52,7 @@ METRICS: dict[str, dict[str, MetricSpec]] = {
     "ner": _percent(("F1", "Span F1"), ("Precision", "Span precision"), ("Recall", "Span recall")),
     "question_answering": _percent(("F1", "Mean F1 of answer words"), ("EM", "Exact match")),
 }
+MAIN_METRICS = ("Hit@1", "MRR", "F1", "EM", "Accuracy")  # what a table shows when nobody asks for others
 
 
 def realistic_rank(optimistic: np.ndarray, pessimistic: np.ndarray) -> np.ndarray:

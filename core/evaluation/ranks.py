@@ -70,9 +70,21 @@ def count_better(scores: Tensor, queries: Queries, weight: Tensor) -> tuple[Coun
 
 
 def rank_queries(
-    query: Tensor, candidate: Tensor, queries: Queries, weights: list[Tensor], chunk_bytes: int = 2**27
+    query: Tensor,
+    candidate: Tensor,
+    queries: Queries,
+    weights: list[Tensor],
+    chunk_bytes: int = 2**27,
+    csls: int | None = None,
 ) -> list[tuple[Counts, Counts]]:
     """Counts for queries and candidates given as embeddings, by cosine similarity, in bounded memory.
+
+    Cross-domain similarity local scaling (CSLS, Lample et al. 2018, "Word Translation Without Parallel Data", section
+    2.3) takes from a candidate its closeness to all queries, so that hubs rank lower:
+
+        csls(x, y) = 2 cos(x, y) - r(y) - r(x)      r(y): mean cosine of y and the k queries nearest to it
+
+    r(x) is the same for all candidates of a query and changes no rank, so it is left out.
 
     Args:
         query: Query embeddings, shape (queries, dim).
@@ -80,11 +92,13 @@ def rank_queries(
         queries: Right and known answers.
         weights: Candidate sets to rank among: candidates per column, each of shape (columns,).
         chunk_bytes: Largest score matrix held at once.
+        csls: k of CSLS, at most all queries are taken; None ranks by cosine. The paper of CSLS takes 10.
 
     Returns:
         Raw and filtered counts for each of `weights`.
     """
     query, candidate = F.normalize(query, dim=-1), F.normalize(candidate, dim=-1)
+    closeness = None if csls is None else _closeness(candidate, query, csls, chunk_bytes)
     step = max(1, chunk_bytes // (4 * max(1, len(candidate))))
     found: list[list[tuple[Counts, Counts]]] = [[] for _ in weights]
     order = np.argsort(queries.known_query, kind="stable")
@@ -94,9 +108,17 @@ def rank_queries(
         low, high = np.searchsorted(known_query, [start, end])
         part = Queries(queries.gold[start:end], known_query[low:high] - start, known_column[low:high])
         scores = query[start:end] @ candidate.T
+        if closeness is not None:
+            scores.mul_(2).sub_(closeness)
         for results, weight in zip(found, weights, strict=True):
             results.append(count_better(scores, part, weight))
     return [(_joined([raw for raw, _ in parts]), _joined([filtered for _, filtered in parts])) for parts in found]
+
+
+def _closeness(candidate: Tensor, query: Tensor, neighbours: int, chunk_bytes: int) -> Tensor:
+    """Mean cosine of every candidate and the `neighbours` queries nearest to it, shape (columns,); unit rows."""
+    step, neighbours = max(1, chunk_bytes // (4 * len(query))), min(neighbours, len(query))
+    return torch.cat([(part @ query.T).topk(neighbours, dim=1).values.mean(1) for part in torch.split(candidate, step)])
 
 
 def _joined(parts: list[Counts]) -> Counts:

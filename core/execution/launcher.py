@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from core.runs.store import RunDir, RunError, Status
+from core.runs.status import Status
+from core.runs.store import RunDir, RunError
 
 _GRACE_SECONDS = 60.0
 

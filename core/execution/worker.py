@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from core.runs.journal import Journal
-from core.runs.provenance import write_provenance
+from core.runs.provenance import add_to_provenance, write_provenance
 from core.runs.store import RunDir
 
 EXIT_FAILED, EXIT_STOPPED = 1, 3
@@ -38,6 +38,7 @@ def main(path: Path) -> int:
 def run_stages(run: RunDir, journal: Journal) -> None:
     """The order of a run: prepare, adapters, zero-shot, then each task's fusion and fine-tunings, then results."""
     from core.stages.adapter_training import train_adapter
+    from core.stages.borrowed_adapters import take_adapter
     from core.stages.effort import expected_work
     from core.stages.fine_tuning import fine_tune
     from core.stages.fusion_training import train_corpus_fusion
@@ -49,7 +50,10 @@ def run_stages(run: RunDir, journal: Journal) -> None:
     write_provenance(run, work.data_record(), work.device_record())
     journal.plan(expected_work(work))
     for role, plan in config.adapters.trained().items():
-        train_adapter(work, role, plan)
+        if config.adapters.from_run is None:
+            train_adapter(work, role, plan)
+        else:
+            take_adapter(work, role)
     work.remember()
     if config.fusion.corpus_training != "none":
         train_corpus_fusion(work)
@@ -61,6 +65,7 @@ def run_stages(run: RunDir, journal: Journal) -> None:
     if config.tasks.chosen():
         journal.begin("results", "resampling for intervals")
         run.write_results(results(work))
+    add_to_provenance(run, {"budget": work.budget()})
 
 
 if __name__ == "__main__":

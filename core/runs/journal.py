@@ -10,7 +10,8 @@ from typing import Any
 
 import psutil
 
-from core.runs.store import RunDir, State, Status
+from core.runs.status import State, Status
+from core.runs.store import RunDir
 
 _SECONDS_BETWEEN_WRITES = 0.5
 

@@ -30,7 +30,7 @@ def write_provenance(run: RunDir, data: dict[str, Any], device: dict[str, Any]) 
     """
     attempt = {"started": _now(), "host_cores": os.cpu_count(), "device": device, "versions": versions()} | commit()
     before = run.provenance()
-    record = {
+    record: dict[str, Any] = {
         "run": run.name,
         "title": run.config.title,
         "recipe": run.config.recipe,
@@ -42,6 +42,11 @@ def write_provenance(run: RunDir, data: dict[str, Any], device: dict[str, Any]) 
         "attempts": [*before.get("attempts", []), attempt],
     }
     write_atomic(run.provenance_file, (json.dumps(record, indent=2, default=str) + "\n").encode())
+
+
+def add_to_provenance(run: RunDir, facts: dict[str, Any]) -> None:
+    """Lay some facts over `provenance.json`."""
+    write_atomic(run.provenance_file, (json.dumps(run.provenance() | facts, indent=2, default=str) + "\n").encode())
 
 
 def stamp(run: RunDir) -> str:

@@ -14,65 +14,25 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import psutil
 
 from core import recipes
 from core.config import RunConfig
 from core.evaluation.protocols import Weights
+from core.runs.status import Status
 
-State = Literal["queued", "running", "done", "failed", "stopped", "died"]
-ENDED: tuple[State, ...] = ("done", "failed", "stopped", "died")
+DONE = "done.json"  # what a stage writes last into its folder
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}", re.ASCII)
 
 
 class RunError(ValueError):
     """A run does not exist, cannot be read, or lacks what is asked of it."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a job says of itself.
-
-    Attributes:
-        state: `died` is never written: it is what a running state means when its process is gone.
-        stage: What it is doing, for people.
-        done: Work done, in the units of `total`.
-        total: Work in all; 0 while unknown.
-        pid: Process, with `pid_started` (seconds since the epoch) to tell a reused number.
-        heartbeat: When the job last wrote this, seconds since the epoch.
-        started: When the job started.
-        planned: When it began to work on what `total` counts.
-        skipped: Work of `done` that an earlier attempt had done.
-        message: Why it ended, for people.
-        peak_memory: Largest resident memory so far, bytes.
-    """
-
-    state: State = "queued"
-    stage: str = ""
-    done: float = 0.0
-    total: float = 0.0
-    pid: int = 0
-    pid_started: float = 0.0
-    heartbeat: float = 0.0
-    started: float = 0.0
-    planned: float = 0.0
-    skipped: float = 0.0
-    message: str = ""
-    peak_memory: int = 0
-
-    def seconds_left(self) -> float | None:
-        """Estimate from the share of the work done, or None before anything is known."""
-        worked = self.done - self.skipped
-        if worked <= 0 or self.done > self.total:
-            return None
-        return (self.heartbeat - self.planned) * (self.total - self.done) / worked
 
 
 def runs_root() -> Path:
@@ -129,6 +89,16 @@ class RunDir:
                 return cls(path)
         raise RunError(f"There is no run {name!r}. `workbench runs` lists those there are.")
 
+    @classmethod
+    def find(cls, name_or_folder: str) -> Self:
+        """The run with this name, or in this folder.
+
+        Raises:
+            RunError: If there is neither.
+        """
+        folder = Path(name_or_folder).expanduser()
+        return cls(folder) if (folder / "config.yaml").is_file() else cls.open(name_or_folder)
+
     @property
     def name(self) -> str:
         """Name of the run: its folder's."""
@@ -144,6 +114,7 @@ class RunDir:
     status_file = property(lambda self: self.path / "status.json")
     events_file = property(lambda self: self.path / "events.jsonl")
     results_file = property(lambda self: self.path / "results.parquet")
+    fusion_map_file = property(lambda self: self.path / "fusion_map.parquet")
     log_file = property(lambda self: self.path / "log.txt")
     lock_file = property(lambda self: self.path / ".lock")
 
@@ -155,6 +126,10 @@ class RunDir:
     def checkpoint_dir(self, stage: str) -> Path:
         """Folder of what a stage leaves, and of its state while it runs."""
         return self.path / "checkpoints" / stage
+
+    def is_done(self, stage: str) -> bool:
+        """Whether a stage has left all its files."""
+        return (self.checkpoint_dir(stage) / DONE).is_file()
 
     @cached_property
     def config(self) -> RunConfig:
@@ -183,7 +158,7 @@ class RunDir:
     def status(self) -> Status:
         """What the job says of itself; `died` where it says running and its process is gone, or says nothing sensible."""
         status = self._said()
-        if status.state == "running" and not _alive(status):
+        if status.state == "running" and not status.alive():
             # It may have ended between the read and the look at its process: read once more.
             again = self._said()
             status = replace(again, state="died") if again.state == "running" else again
@@ -237,6 +212,13 @@ class RunDir:
         with np.load(self.outcome_file(task, system, mode, weights), allow_pickle=False) as arrays:
             return dict(arrays)
 
+    def add_fusion_map(self, task: str, rows: pd.DataFrame) -> None:
+        """Store the fusion map of a task beside those of the other tasks, in place of an earlier one of its own."""
+        if self.fusion_map_file.is_file():
+            stored = pd.read_parquet(self.fusion_map_file)
+            rows = pd.concat([stored[stored.task != task], rows], ignore_index=True)
+        write_atomic(self.fusion_map_file, rows.to_parquet(index=False))
+
     def write_results(self, rows: pd.DataFrame) -> None:
         """Replace the results."""
         write_atomic(self.results_file, rows.to_parquet(index=False))
@@ -289,11 +271,3 @@ def _read_json(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise RunError(f"{file} is damaged: {error}.") from None
     return found
-
-
-def _alive(status: Status) -> bool:
-    try:
-        process = psutil.Process(status.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - status.pid_started) < 2
-    except psutil.Error:
-        return False

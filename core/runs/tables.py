@@ -7,6 +7,7 @@ import duckdb
 import pandas as pd
 
 from core.config import SYSTEMS
+from core.evaluation.metrics import MAIN_METRICS
 from core.languages import GROUPS
 from core.runs.store import RunDir, RunError
 
@@ -61,12 +62,12 @@ def results(runs: Sequence[RunDir], by: str | None = None, **filters: Iterable[s
     return frame
 
 
-def group_table(frame: pd.DataFrame, metrics: Sequence[str] = ("Hit@1", "MRR")) -> pd.DataFrame:
+def group_table(frame: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> pd.DataFrame:
     """Rows of groups as a table for people.
 
     Args:
         frame: Rows of `results(..., by="group")` under one protocol.
-        metrics: Metrics to show, in order.
+        metrics: Metrics to show where there are rows of them, in order.
 
     Returns:
         Index (task, mode, system), columns (group, metric), cells (value, low, high); systems and groups in the order
@@ -82,7 +83,8 @@ def group_table(frame: pd.DataFrame, metrics: Sequence[str] = ("Hit@1", "MRR")) 
         {row for row, _ in cells}, key=lambda r: (tasks.index(r[0]), r[1] != "zero-shot", SYSTEMS.index(r[2]))
     )
     groups = [g for g in GROUPS if g in set(chosen.group)]
-    columns = pd.MultiIndex.from_product([groups, list(metrics)], names=["group", "metric"])
+    present = [metric for metric in metrics if metric in set(chosen.metric)]
+    columns = pd.MultiIndex.from_product([groups, present], names=["group", "metric"])
     index = pd.MultiIndex.from_tuples(rows, names=["task", "mode", "system"])
     values = [[cells.get((row, column)) for column in columns] for row in rows]
     return pd.DataFrame(values, index=index, columns=columns, dtype=object)

@@ -5,11 +5,12 @@ from typing import Any
 import torch
 
 from core import catalog
-from core.config import Optimisation, Sampling
+from core.config import Sampling
 from core.corpora.draws import Sampler
 from core.encoder.adapter_set import LARGE, SMALL
-from core.stages.contrastive import Stage, stage_seed, train_stage
+from core.stages.stage import Stage, stage_seed, train_stage
 from core.stages.workspace import Workspace
+from core.task_config import Optimisation
 
 
 def train_adapter(work: Workspace, role: str, plan: Optimisation) -> None:

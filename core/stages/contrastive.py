@@ -1,106 +1,18 @@
-"""How every stage trains: the contrastive loss of its samplers, reported to the journal, through the one loop."""
-
-import hashlib
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+"""The contrastive loss of a batch of pairs (paper, section 4): how adapters, and the ranking tasks, are trained."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.config import Objective, Optimisation
-from core.corpora.draws import PairBatch, Sampler
+from core.config import Objective
+from core.corpora.draws import PairBatch
 from core.corpora.records import TokenBatch
 from core.encoder.text_encoder import TextEncoder
 from core.objectives import false_negatives, info_nce, symmetric_info_nce
-from core.stages.loop import Step, train
-from core.stages.workspace import Workspace
-
-
-def stage_seed(seed: int, stage: str) -> int:
-    """A seed of its own for each stage, so that a stage draws the same whether or not others ran in this process."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{stage}".encode()).digest()[:4], "big")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One training stage.
-
-    Attributes:
-        key: Names its folder of checkpoints and its events.
-        title: What to show while it runs.
-        part: What is active in its forward passes: a role, `fusion`, or None for the bare backbone.
-        parameters: What it trains, by name.
-        samplers: Where its pairs come from; a batch is split evenly between them.
-        plan: Budget, optimizer and schedule.
-    """
-
-    key: str
-    title: str
-    part: str | None
-    parameters: Mapping[str, nn.Parameter]
-    samplers: Sequence[Sampler]
-    plan: Optimisation
-
-    @property
-    def steps(self) -> int:
-        """Steps of the budget; an epoch is one pass over all samplers' pairs."""
-        if self.plan.steps is not None:
-            return self.plan.steps
-        pairs = (self.plan.epochs or 0) * sum(len(s) for s in self.samplers)
-        return max(1, round(pairs / (self.plan.batch_size * self.plan.accumulation)))
-
-
-def train_stage(
-    work: Workspace,
-    stage: Stage,
-    penalty: Callable[[], Tensor] | None = None,
-    on_step: Callable[[Step], None] | None = None,
-) -> None:
-    """Train a stage, from its checkpoint where there is one.
-
-    Args:
-        work: The run's workspace.
-        stage: The stage.
-        penalty: Added to the loss of every step, shape ().
-        on_step: Called after every step, with the stage's part active.
-
-    Raises:
-        Stopped: If the job was asked to stop; a checkpoint is left.
-        TrainingError: If the loss is not finite.
-    """
-    torch.manual_seed(stage_seed(work.config.seed, stage.key))
-    work.journal.begin(stage.key, stage.title)
-    share = max(2, stage.plan.batch_size // len(stage.samplers))
-    started, seen, losses = time.monotonic(), 0, []
-
-    def draw_loss() -> tuple[Tensor, int]:
-        batches = [sampler.sample(share) for sampler in stage.samplers]
-        loss = torch.stack([contrastive_loss(work.encoder, b, work.config.objective) for b in batches]).mean()
-        return loss + penalty() if penalty else loss, sum(len(b.entity) for b in batches)
-
-    def report(step: Step) -> bool:
-        nonlocal seen
-        seen += step.pairs
-        losses.append(step.loss)
-        if step.step % max(1, step.steps // 200) == 0 or step.step == step.steps:
-            values = {"step": step.step, "steps": step.steps, "loss": sum(losses) / len(losses)}
-            speed = {"pairs_per_second": seen / (time.monotonic() - started)}
-            work.journal.event(stage.key, values | {"learning_rate": step.learning_rate} | speed)
-            losses.clear()
-        if on_step:
-            on_step(step)
-        return work.journal.advance(stage.key, step.step / step.steps)
-
-    file, seconds = work.run.checkpoint_dir(stage.key) / "state.pt", work.config.compute.checkpoint_seconds
-    with work.adapters.active(stage.part):
-        model, plan = work.backbone.model, stage.plan
-        train(model, stage.parameters, draw_loss, stage.samplers, plan, stage.steps, file, report, seconds)
 
 
 def contrastive_loss(encoder: TextEncoder, batch: PairBatch, objective: Objective) -> Tensor:
     """InfoNCE of a batch, both sides embedded in one forward pass, shape ()."""
-    pairs = len(batch.entity)
+    pairs = len(batch)
     both = encoder.embed(TokenBatch.concatenate([batch.anchors, batch.positives]))
     ignore = None
     if objective.mask_false_negatives:

@@ -1,59 +1,72 @@
 """Stage 4: everything on a task's training set (paper, section 4.1), and which of its weights are reported.
 
 Validation happens before the first step and at even distances after it, so a fine-tuning that only harms is not
-reported. `best_test_per_language` is the rule behind Table 11 of the paper: it picks on the test set, one checkpoint
-per language, and is here to show how much that gains.
+reported; a fresh head is not worth validating before the first step. `best_test_per_language` is the rule behind Table
+11 of the paper: it picks on the test set, one checkpoint per language, and is here to show how much that gains.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
-from core.config import SYSTEM_PARTS, System, Task, TaskName
+from core.config import SYSTEM_PARTS, System
 from core.encoder.adapter_set import FUSION
 from core.encoder.weights import load_weights, save_weights
-from core.evaluation.outcomes import LanguageRanks, from_arrays, to_arrays
+from core.evaluation.outcomes import Outcome, from_arrays, to_arrays
+from core.evaluation.protocols import PROTOCOLS
 from core.runs.store import write_atomic
-from core.stages.contrastive import Stage, stage_seed, train_stage
+from core.stages.fusion_maps import map_fusion
 from core.stages.fusion_training import fusion_stage, train_task_fusion
+from core.stages.heads import fresh_head, head_parameters, load_head, save_head, task_loss
 from core.stages.loop import Step
-from core.stages.measurement import test_ranks
+from core.stages.measurement import measure_task
+from core.stages.stage import Stage, stage_seed, train_stage
 from core.stages.workspace import Workspace
-from core.tasks.retrieval import evaluate, mean_reciprocal_rank
+from core.task_config import Task, TaskName
+
+_MODE = "fine-tuned"
 
 
 def fine_tuned_stage(task: TaskName, system: System) -> str:
     """Key of the fine-tuning of a system on a task."""
-    return f"fine-tuned.{task}.{system.lstrip('+').lower()}"
+    return f"{_MODE}.{task}.{system.lstrip('+').lower()}"
 
 
 def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
-    """Take a system through stages 3 and 4 on a task and rank the test queries, unless the run has these ranks."""
+    """Take a system through stages 3 and 4 on a task and measure it, unless the run has its outcomes."""
     key, part, plan = fine_tuned_stage(task, system), SYSTEM_PARTS[system], work.config.tasks.chosen()[task]
-    if not work.run.outcome_file(task, system, "fine-tuned").is_file():
+    if not work.run.outcome_file(task, system, _MODE).is_file():
+        head = fresh_head(work, task)
         if part == FUSION:
-            train_task_fusion(work, task)
+            train_task_fusion(work, task, head)
         else:
             work.reset()
-        names = work.adapters.parameters(part, everything=True)
-        choice = Choice(work, task, system, plan)
+        choice = Choice(work, task, system, plan, head)
+        steps = 0
         if plan.fine_tuning is not None:
-            samplers = [work.tasks[task].training_pairs(stage_seed(work.config.seed, f"{key}.pairs"))]
+            samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
             title = f"fine-tuning {system} on {task.replace('_', ' ')}"
-            stage = Stage(key, title, part, names, samplers, plan.fine_tuning)
-            choice.consider(Step(0, stage.steps, 0.0, 0.0, 0))
-            if stage.steps not in choice.history:  # else an earlier attempt ended while it measured
+            loss, trained = task_loss(work, task, head), choice.weights()
+            stage = Stage(key, title, part, trained, samplers, plan.fine_tuning, loss, head)
+            steps = stage.steps
+            if head is None or part == FUSION:
+                choice.consider(Step(0, steps, 0.0, 0.0, 0))
+            if steps not in choice.history:  # else an earlier attempt ended while it measured
                 train_stage(work, stage, on_step=choice.consider)
-        ranks = choice.ranks(f"{key}.test")
-        work.run.write_outcomes(task, system, "fine-tuned", to_arrays(ranks))
+        outcomes = choice.outcomes(f"{key}.test")
+        if part == FUSION and work.config.evaluation.fusion_map is not None:
+            map_fusion(work, task, head)
+        work.run.write_outcomes(task, system, _MODE, to_arrays(outcomes))
 
         def write(folder: Path) -> None:
             if work.config.compute.keep_fine_tuned:
-                save_weights(work.backbone, folder, names)
+                choice.save(folder)
 
-        work.keep(key, write, {"steps": 0 if plan.fine_tuning is None else stage.steps, "validation": choice.history})
+        work.keep(key, write, {"steps": steps, "validation": choice.history})
     elif part == FUSION:
         work.journal.finish(fusion_stage(task))
     work.journal.finish(key)
@@ -69,13 +82,15 @@ class Choice:
         task: The task.
         system: The system.
         plan: The task's section of the config.
-        history: Step -> mean reciprocal rank on the validation split, in [0, 1].
+        head: The task's head, where it has one.
+        history: Step -> the task's metric on the validation split, macro-averaged over languages, in its unit.
     """
 
     work: Workspace
     task: TaskName
     system: System
     plan: Task
+    head: nn.Module | None = None
     history: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,63 +100,74 @@ class Choice:
             said = json.loads((self.folder / "validation.json").read_text(encoding="utf-8"))
             self.history = {int(step): score for step, score in said.items()}
 
+    def weights(self) -> dict[str, nn.Parameter]:
+        """What fine-tuning trains, by name: the backbone, what the system adds to it, and the head."""
+        part = SYSTEM_PARTS[self.system]
+        return self.work.adapters.parameters(part, everything=True) | head_parameters(self.head)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights as they are to `folder`, the encoder's in half precision."""
+        save_weights(
+            self.work.backbone, folder, self.work.adapters.parameters(SYSTEM_PARTS[self.system], everything=True)
+        )
+        save_head(self.head, folder)
+
     def consider(self, step: Step) -> None:
         """Score the weights after a step if it is one to validate at, and keep them if they are the best so far."""
         marks = {round(i * step.steps / self.plan.validations) for i in range(self.plan.validations + 1)}
-        scored = step.step in self.history  # by an earlier attempt, whose best weights are on the disk
-        if step.step not in marks or scored or self.plan.checkpoint == "last":
+        if step.step not in marks or step.step in self.history:  # scored by an earlier attempt, whose best are kept
             return
-        model = self.work.backbone.model
-        training = model.training
-        model.eval()
-        if self.plan.checkpoint == "best_test_per_language":
-            self._keep_best_per_language()
-        else:
+        modules = [self.work.backbone.model, *([] if self.head is None else [self.head])]
+        training = modules[0].training
+        for module in modules:
+            module.eval()
+        per_language = self.plan.checkpoint == "best_test_per_language"
+        if self.plan.all_checkpoints or per_language:
+            self._record_test(last=step.step == step.steps)
+        if self.plan.checkpoint == "best_validation":
             best = max(self.history.values(), default=-1.0)
             self.history[step.step] = self._validate()
             if self.history[step.step] > best:
-                self._save_weights()
+                self.save(self.folder)
             write_atomic(self.folder / "validation.json", json.dumps(self.history).encode())
-        model.train(training)
+        for module in modules:
+            module.train(training)
 
-    def ranks(self, stage: str) -> dict[str, LanguageRanks]:
-        """Ranks of the test queries with the weights that the plan reports, which are loaded as they are stored."""
+    def outcomes(self, stage: str) -> Mapping[str, Outcome]:
+        """Outcomes of the test set with the weights that the plan reports, which are loaded as they are stored."""
         if self.plan.checkpoint == "best_test_per_language" and self.plan.fine_tuning is not None:
-            with np.load(self.folder / "per_language.npz", allow_pickle=False) as arrays:
-                return from_arrays(self.task, dict(arrays))
+            return self._stored_best()
         if not self.history:
-            self._save_weights()
+            self.save(self.folder)
         load_weights(self.work.backbone, self.folder)
+        load_head(self.head, self.folder)
         self.work.journal.begin(stage, f"measuring {self.system}, fine-tuned on {self.task.replace('_', ' ')}")
-        return test_ranks(self.work, self.system, [self.task], stage)[self.task]
+        return measure_task(self.work, self.task, self.system, self.head, stage)
 
     def _validate(self) -> float:
-        task, part = self.work.tasks[self.task], SYSTEM_PARTS[self.system]
-        limit = self.plan.validation_queries
-        held_out = {lang: task.benchmark(lang, "valid", limit) for lang in self.plan.train_languages}
-        held_out = {lang: benchmark for lang, benchmark in held_out.items() if len(benchmark)}
-        if not held_out:
+        languages, limit = self.plan.train_languages, self.plan.validation_queries
+        task, name = self.work.tasks[self.task], self.task
+        with self.work.adapters.active(SYSTEM_PARTS[self.system]):
+            found = task.measure(self.work.encoder, self.head, languages, "valid", limit)
+        if not found:
             raise ValueError(
-                f"The corpus {self.work.corpus.info.name} has no validation query of {self.task} in "
-                f"{', '.join(self.plan.train_languages)}: set tasks.{self.task}.checkpoint to last, or hold entities out."
+                f"{task.dataset} has no validation example of {name} in {', '.join(languages)}: "
+                f"set tasks.{name}.checkpoint to last, or hold some out."
             )
-        with self.work.adapters.active(part):
-            found = evaluate(self.work.encoder, self.work.index, held_out)
-        return mean_reciprocal_rank(found.values())
+        return float(np.mean([self._score(outcome) for outcome in found.values()]))
 
-    def _save_weights(self) -> None:
-        names = self.work.adapters.parameters(SYSTEM_PARTS[self.system], everything=True)
-        save_weights(self.work.backbone, self.folder, names)
+    def _score(self, outcome: Outcome) -> float:
+        return outcome.tally(PROTOCOLS["strict"]).values()[self.work.tasks[self.task].metric]
 
-    def _keep_best_per_language(self) -> None:
-        file = self.folder / "per_language.npz"
-        found = test_ranks(self.work, self.system, [self.task], None)[self.task]
-        if file.is_file():
-            with np.load(file, allow_pickle=False) as arrays:
-                earlier = from_arrays(self.task, dict(arrays))
-            found = {lang: max(earlier[lang], found[lang], key=_hits_at_one) for lang in found}
-        np.savez_compressed(file, **to_arrays(found))  # type: ignore[arg-type]
+    def _record_test(self, last: bool) -> None:
+        """Keep the test outcomes with the present weights where they are the best of a language, or the last."""
+        found = dict(measure_task(self.work, self.task, self.system, self.head, None))
+        if last:
+            self.work.run.write_outcomes(self.task, self.system, _MODE, to_arrays(found), "last")
+        if self.work.run.outcome_file(self.task, self.system, _MODE, "best-test").is_file():
+            earlier = self._stored_best()
+            found = {lang: max(earlier[lang], found[lang], key=self._score) for lang in found}
+        self.work.run.write_outcomes(self.task, self.system, _MODE, to_arrays(found), "best-test")
 
-
-def _hits_at_one(ranks: LanguageRanks) -> float:
-    return float((ranks.pessimistic["filtered"] == 1).mean())
+    def _stored_best(self) -> dict[str, Outcome]:
+        return from_arrays(self.task, self.work.run.read_outcomes(self.task, self.system, _MODE, "best-test"))

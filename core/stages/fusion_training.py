@@ -8,15 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.config import TaskName
 from core.encoder.adapter_set import FUSION, SMALL
 from core.encoder.fusion import value_regularisation
 from core.encoder.weights import load_weights, save_weights
 from core.stages.adapter_training import objective_samplers
-from core.stages.contrastive import Stage, stage_seed, train_stage
+from core.stages.heads import head_parameters, load_head, save_head, task_loss
+from core.stages.stage import Stage, stage_seed, train_stage
 from core.stages.workspace import Workspace
+from core.task_config import TaskName
 
 CORPUS_STAGE = "fusion.corpus"
 
@@ -41,8 +42,8 @@ def train_corpus_fusion(work: Workspace) -> None:
     work.journal.finish(CORPUS_STAGE)
 
 
-def train_task_fusion(work: Workspace, task: TaskName) -> None:
-    """Train the fusion of a task and keep it, unless an earlier attempt did; leave it loaded."""
+def train_task_fusion(work: Workspace, task: TaskName, head: nn.Module | None = None) -> None:
+    """Train the fusion of a task, and its head, and keep them, unless an earlier attempt did; leave them loaded."""
     key, plan = fusion_stage(task), work.config.tasks.chosen()[task]
     everything = plan.fusion_stage_trains == "everything"
     folder = work.run.checkpoint_dir(key)
@@ -52,19 +53,23 @@ def train_task_fusion(work: Workspace, task: TaskName) -> None:
             work.adapters.load_fusion(work.run.checkpoint_dir(CORPUS_STAGE))
         else:
             _fresh_fusion(work, key)
-        parameters = work.adapters.parameters(FUSION, everything)
-        samplers = [work.tasks[task].training_pairs(stage_seed(work.config.seed, f"{key}.pairs"))]
+        encoder_parameters = work.adapters.parameters(FUSION, everything)
+        parameters = encoder_parameters | head_parameters(head)
+        samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
         title = f"training fusion for {task.replace('_', ' ')}"
-        stage = Stage(key, title, FUSION, parameters, samplers, plan.fusion_training)
+        loss = task_loss(work, task, head)
+        stage = Stage(key, title, FUSION, parameters, samplers, plan.fusion_training, loss, head)
         train_stage(work, stage, _penalty(work))
 
         def write(target: Path) -> None:
             work.adapters.save_fusion(target)
+            save_head(head, target)
             if everything:
-                save_weights(work.backbone, target, parameters)
+                save_weights(work.backbone, target, encoder_parameters)
 
         work.keep(key, write, {"steps": stage.steps, "parameters": work.adapters.budget(FUSION)})
     work.adapters.load_fusion(folder)
+    load_head(head, folder)
     if everything:
         load_weights(work.backbone, folder)
     work.journal.finish(key)

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.config import Optimisation
 from core.corpora.draws import Sampler
 from core.runs.store import write_atomic
+from core.task_config import Optimisation
+
+HEAD_PREFIX = "head."  # of the names of a head's parameters among those that a stage trains
 
 
 class Stopped(Exception):
@@ -62,11 +63,12 @@ def train(
     state_file: Path,
     on_step: Callable[[Step], bool],
     checkpoint_seconds: float = 120.0,
+    head: nn.Module | None = None,
 ) -> None:
     """Train `parameters` for `steps` steps, from the checkpoint in `state_file` where there is one.
 
     Args:
-        model: Module whose dropout is set and which is left in evaluation mode.
+        model: The encoder, whose dropout is set and which is left in evaluation mode.
         parameters: What is trained, by name; everything else is frozen.
         draw_loss: Draws a batch and returns its loss, shape (), and its number of pairs.
         samplers: What `draw_loss` draws from; their states are part of the checkpoint.
@@ -75,12 +77,14 @@ def train(
         state_file: Where the checkpoint lies.
         on_step: Called after every step; True asks to stop.
         checkpoint_seconds: Seconds between checkpoints.
+        head: The task's head, which has its own dropout and is left in evaluation mode.
 
     Raises:
         Stopped: If `on_step` asked for it; a checkpoint has been written.
         TrainingError: If the loss is not finite.
     """
-    for parameter in model.parameters():
+    trained = nn.ModuleList([model] if head is None else [model, head])
+    for parameter in trained.parameters():
         parameter.requires_grad_(False)
     for parameter in parameters.values():
         parameter.requires_grad_(True)
@@ -88,7 +92,7 @@ def train(
     base_rates = [group["lr"] for group in optimizer.param_groups]
     step = _restore(state_file, parameters, optimizer, samplers)
     saved = time.monotonic()
-    model.train()
+    trained.train()
     try:
         with _dropout(model, plan.dropout):
             while step < steps:
@@ -114,19 +118,19 @@ def train(
                 if stop:
                     raise Stopped
     finally:
-        model.eval()
+        trained.eval()
         for parameter in parameters.values():
             parameter.grad = None
     state_file.unlink(missing_ok=True)
 
 
 def _optimizer(parameters: Mapping[str, nn.Parameter], plan: Optimisation) -> torch.optim.Optimizer:
-    values = {n: p for n, p in parameters.items() if ".adapter_fusion_layer." in n and ".value." in n}
-    others = [p for n, p in parameters.items() if n not in values]
-    groups: list[dict[str, Any]] = [{"params": others, "lr": plan.learning_rate}]
-    if values:
-        rate = plan.learning_rate if plan.value_learning_rate is None else plan.value_learning_rate
-        groups.append({"params": list(values.values()), "lr": rate})
+    values = [p for n, p in parameters.items() if ".adapter_fusion_layer." in n and ".value." in n]
+    head = [p for n, p in parameters.items() if n.startswith(HEAD_PREFIX)]
+    special = {id(p) for p in (*values, *head)}
+    others = [p for p in parameters.values() if id(p) not in special]
+    rates = ((others, None), (values, plan.value_learning_rate), (head, plan.head_learning_rate))
+    groups = [{"params": part, "lr": plan.learning_rate if rate is None else rate} for part, rate in rates]
     kind = torch.optim.AdamW if plan.optimizer == "adamw" else torch.optim.Adam
     return kind([g for g in groups if g["params"]], weight_decay=plan.weight_decay)
 

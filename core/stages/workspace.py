@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from core import catalog
-from core.config import RunConfig, TaskName
+from core.config import SYSTEM_PARTS, RunConfig
 from core.corpora.draws import LabelTable
 from core.corpora.store import Corpus
 from core.corpora.token_store import TokenStore
 from core.encoder.adapter_set import AdapterSet
-from core.encoder.backbones import Backbone, load_backbone
+from core.encoder.backbones import Backbone, load_backbone, parameter_count
 from core.encoder.text_encoder import TextEncoder, pick_device, pick_precision
 from core.folders import cache_root, made_whole
 from core.languages import PAPER_LANGUAGES
 from core.runs.journal import Journal
-from core.runs.store import RunDir
-from core.tasks.retrieval import Benchmark, LabelIndex
-
-_DONE = "done.json"
+from core.runs.store import DONE, RunDir, RunError
+from core.stages.task_building import benchmark_records, build_tasks
+from core.task_config import HeadTask, TaskName
+from core.tasks.retrieval import LabelIndex, RankingTask
+from core.tasks.task import Task
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Workspace:
         labels: Labels in the adapter languages, for the samplers.
         index: Labels by language and entity, for the tasks.
         tasks: The downstream tasks, by name.
-        benchmarks: The test benchmark of every task and language that has enough queries.
+        languages: The test languages of every task: those with enough examples.
+        backbone_parameters: Parameters of the backbone as pretrained, its vocabulary whole.
         frozen: Weights that stages 3 and 4 start from: the backbone as pretrained, the adapters as stage 2 left them.
     """
 
@@ -60,8 +63,9 @@ class Workspace:
     encoder: TextEncoder
     labels: LabelTable
     index: LabelIndex
-    tasks: dict[TaskName, Any]
-    benchmarks: dict[TaskName, dict[str, Benchmark]]
+    tasks: dict[TaskName, Task]
+    languages: dict[TaskName, list[str]]
+    backbone_parameters: int
     frozen: dict[str, Tensor]
 
     def remember(self) -> None:
@@ -73,6 +77,19 @@ class Workspace:
         """Undo what a fine-tuning did to backbone and adapters."""
         self.adapters.restore(self.frozen)
 
+    def has_head(self, task: TaskName) -> bool:
+        """Whether a task puts a head on the encoder, and so exists fine-tuned only."""
+        return isinstance(self.config.tasks.chosen()[task], HeadTask)
+
+    def ranking_tasks(self) -> list[TaskName]:
+        """The tasks without a head."""
+        return [name for name, task in self.tasks.items() if isinstance(task, RankingTask)]
+
+    def budget(self) -> dict[str, int]:
+        """Parameters of the backbone, and those that each system with weights in memory adds to it."""
+        added = {s: self.adapters.budget(part) for s, part in SYSTEM_PARTS.items() if part is not None}
+        return {"backbone": self.backbone_parameters} | {s: count for s, count in added.items() if count}
+
     def data_record(self) -> dict[str, Any]:
         """Name and hash of everything that was read, for provenance."""
         info = self.corpus.info
@@ -80,6 +97,7 @@ class Workspace:
             "corpus": {"name": info.name, "source": info.source, "licence": info.licence, "sha256": info.fingerprint},
             "backbone": {"name": self.backbone.title, "sha256": self.backbone.digest},
             "adapter_languages": list(self.adapter_languages),
+            "benchmarks": benchmark_records(self.config),
         }
 
     def device_record(self) -> dict[str, Any]:
@@ -93,13 +111,13 @@ class Workspace:
 
     def is_done(self, stage: str) -> bool:
         """Whether a stage has left all its files."""
-        return (self.run.checkpoint_dir(stage) / _DONE).is_file()
+        return self.run.is_done(stage)
 
     def keep(self, stage: str, write: Callable[[Path], None], facts: Mapping[str, Any]) -> None:
         """Let `write` fill a folder and make it the stage's in one step; `facts` go into its `done.json`."""
         with made_whole(self.run.checkpoint_dir(stage)) as room:
             write(room)
-            (room / _DONE).write_text(json.dumps(facts), encoding="utf-8")
+            (room / DONE).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def prepare(run: RunDir, journal: Journal) -> Workspace:
@@ -118,6 +136,7 @@ def prepare(run: RunDir, journal: Journal) -> Workspace:
     journal.begin("prepare", "loading the backbone")
     backbone = load_backbone(config.backbone.source, cache_root())
     journal.begin("prepare", "tokenising the corpus")
+    parameters = parameter_count(list(backbone.model.parameters()))
     tokens = TokenStore.of(
         corpus,
         backbone.tokenizer,
@@ -127,13 +146,14 @@ def prepare(run: RunDir, journal: Journal) -> Workspace:
         config.backbone.prefix,
         lambda done, total: journal.advance("prepare", done / total),
     )
+    index = LabelIndex(corpus, tokens)
+    journal.begin("prepare", "preparing the tasks")
+    tasks = build_tasks(config, backbone, index)
     if config.backbone.trim_vocabulary:
-        backbone.trim(tokens.used_ids())
+        backbone.trim(np.unique(np.concatenate([tokens.used_ids(), *(task.used_ids() for task in tasks.values())])))
     backbone.model.to(device)
     precision, pool_padding = pick_precision(compute.precision, device), config.backbone.pooling == "padded"
     encoder = TextEncoder(backbone, tokens.special, device, precision, compute.packed, compute.row_tokens, pool_padding)
-    index = LabelIndex(corpus, tokens)
-    tasks = _tasks(config, index)
     workspace = Workspace(
         run=run,
         config=config,
@@ -147,7 +167,8 @@ def prepare(run: RunDir, journal: Journal) -> Workspace:
         labels=LabelTable(corpus, languages),
         index=index,
         tasks=tasks,
-        benchmarks={name: _benchmarks(config, name, task, journal) for name, task in tasks.items()},
+        languages={name: _test_languages(config, name, task, journal) for name, task in tasks.items()},
+        backbone_parameters=parameters,
         frozen={},
     )
     journal.finish("prepare")
@@ -165,12 +186,29 @@ def open_corpus(config: RunConfig) -> Corpus:
     return catalog.resolve("corpus", config.corpus.name)(cache_root())
 
 
+def adapter_source(config: RunConfig) -> RunDir | None:
+    """The run that `adapters.from_run` names, or None.
+
+    Raises:
+        RunError: If there is no such run.
+    """
+    return None if config.adapters.from_run is None else RunDir.find(config.adapters.from_run)
+
+
 def adapter_languages(config: RunConfig, corpus: Corpus) -> tuple[str, ...]:
     """Languages of adapter training: the config's, or those of the paper's 84 that the corpus has (`nb` for `no`).
 
+    Adapters of another run have that run's.
+
     Raises:
         ValueError: If the config names a language that the corpus lacks.
+        RunError: If `adapters.from_run` is no run, or was never started.
     """
+    if source := adapter_source(config):
+        try:
+            return tuple(source.provenance()["data"]["adapter_languages"])
+        except KeyError:
+            raise RunError(f"adapters.from_run: the run {source.name} was never started: it has no adapters.") from None
     wanted = config.corpus.adapter_languages
     if wanted is None:
         return tuple(code for code in [*PAPER_LANGUAGES, "nb"] if code in corpus.languages)
@@ -182,29 +220,20 @@ def adapter_languages(config: RunConfig, corpus: Corpus) -> tuple[str, ...]:
     return wanted
 
 
-def _tasks(config: RunConfig, index: LabelIndex) -> dict[TaskName, Any]:
-    measured = config.evaluation
-    tasks: dict[TaskName, Any] = {}
-    if completion := config.tasks.kg_completion:
-        make = catalog.resolve("task", "kg_completion")
-        tasks["kg_completion"] = make(index, completion.train_languages, measured.test_triples, measured.candidates)
-    if alignment := config.tasks.entity_alignment:
-        make = catalog.resolve("task", "entity_alignment")
-        languages = (alignment.source_language, alignment.train_languages)
-        tasks["entity_alignment"] = make(index, *languages, measured.test_entities, measured.candidates)
-    return tasks
-
-
-def _benchmarks(config: RunConfig, name: TaskName, task: Any, journal: Journal) -> dict[str, Benchmark]:
-    asked = config.tasks.chosen()[name].test_languages or task.languages()
-    made = {language: task.benchmark(language) for language in asked}
-    enough = {language: b for language, b in made.items() if len(b) >= config.evaluation.min_queries}
-    if left_out := sorted(set(made) - set(enough)):
-        limit = config.evaluation.min_queries
-        journal.event("prepare", {"task": name, "left_out": left_out, "reason": f"fewer than {limit} test queries"})
+def _test_languages(config: RunConfig, name: TaskName, task: Task, journal: Journal) -> list[str]:
+    sizes, least = task.test_sizes(), config.evaluation.min_queries
+    asked = config.tasks.chosen()[name].test_languages or tuple(sizes)
+    if missing := [code for code in asked if code not in sizes]:
+        raise ValueError(
+            f"tasks.{name}.test_languages: {task.dataset} has no test set in {', '.join(missing)}. "
+            f"It has: {', '.join(sizes)}."
+        )
+    enough = [code for code in asked if sizes[code] >= least]
+    if left_out := sorted(set(asked) - set(enough)):
+        reason = f"fewer than {least} test examples"
+        journal.event("prepare", {"task": name, "left_out": left_out, "reason": reason})
     if not enough:
         raise ValueError(
-            f"No language of {name} has {config.evaluation.min_queries} test queries. "
-            "Lower evaluation.min_queries or add test languages."
+            f"No language of {name} has {least} test examples. Lower evaluation.min_queries or add test languages."
         )
     return enough

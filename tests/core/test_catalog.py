@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 
 from core import catalog
-from core.config import ADAPTERS, Corpus, TaskName
+from core.config import ADAPTERS, Corpus
 from core.corpora import sampler
 from core.corpora.sources import cldr
+from core.task_config import TaskName
 from core.tasks.entity_alignment import EntityAlignment
 from core.tasks.kg_completion import KGCompletion
 

@@ -11,28 +11,29 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Package or module of core -> what else of core it may import. Itself, `languages`, `catalog`, `folders` all may.
 ALLOWED = {
-    "config": set(),
-    "recipes": {"config"},
+    "task_config": set(),
+    "config": {"task_config"},
+    "recipes": {"config", "task_config"},
     "languages": set(),
     "catalog": set(),
     "folders": set(),
     "objectives": set(),
     "corpora": set(),
     "evaluation": set(),
-    "reference": {"config", "recipes", "evaluation.metrics"},
+    "reference": {"config", "recipes", "evaluation.metrics", "evaluation.protocols"},
     "encoder": {"corpora.records"},
     "tasks": {"corpora", "encoder", "objectives", "evaluation"},
     "baselines": {"corpora", "objectives", "evaluation", "stages.loop"},
-    "runs": {"config", "recipes", "evaluation.metrics"},
-    "stages": {"runs", "config", "corpora", "encoder", "objectives", "tasks", "evaluation"},
+    "runs": {"config", "recipes", "task_config", "evaluation.metrics", "evaluation.protocols", "evaluation.comparison"},
+    "stages": {"runs", "config", "task_config", "corpora", "encoder", "objectives", "tasks", "evaluation"},
     "execution.worker": {"config", "recipes", "runs", "stages"},
     "execution.launcher": {"config", "recipes", "runs"},
     "execution.slurm": {"config", "recipes", "runs"},
-    "execution.preflight": {"config", "recipes", "corpora.store", "corpora.sources.cldr"},
+    "execution.preflight": {"config", "task_config", "corpora", "runs"},
 }
 LIGHT = (
     *("core.config", "core.recipes", "core.catalog", "core.languages", "core.evaluation.metrics"),
-    *("core.evaluation.protocols", "core.evaluation.audit", "core.reference.comparison"),
+    *("core.evaluation.protocols", "core.evaluation.audit", "core.evaluation.fusion_map", "core.reference.comparison"),
     *("core.runs.store", "core.runs.tables", "core.execution.launcher"),
     *("core.execution.preflight", "workbench.cli"),
 )

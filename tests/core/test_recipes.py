@@ -218,7 +218,9 @@ def test_a_missing_file_a_folder_and_an_unknown_name(tmp_path: Path) -> None:
         recipes.load(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         recipes.named(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"'dmeo' is neither a file nor a preset. Presets: adapters, demo, demo-full"):
+    with pytest.raises(
+        ConfigError, match=r"'dmeo' is neither a file nor a preset. Did you mean demo\? Presets: adapters, demo"
+    ):
         recipes.named("dmeo")
 
 
@@ -226,3 +228,54 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     file = tmp_path / "empty.yaml"
     file.write_text("# nothing\n", encoding="utf-8")
     assert recipes.load(file) == RunConfig()
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_file_is_laid_over_what_it_extends(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        base="recipe: released\nseed: 3\nadapters: {ep: {epochs: 3, batch_size: 16}, ts: null}\n",
+        middle="extends: base.yaml\nadapters: {ep: {steps: 7}}\ntasks: {kg_completion: null}\n",
+        top="extends: middle.yaml\nseed: 4\ntasks: {kg_completion: {validations: 5}}\n",
+    )
+    config = recipes.load(tmp_path / "top.yaml", {"objective.temperature": 0.3})
+    assert (config.recipe, config.seed, config.objective.temperature) == ("released", 4, 0.3)
+    assert (config.adapters.ep.steps, config.adapters.ep.epochs, config.adapters.ep.batch_size) == (7, None, 16)
+    assert config.adapters.ep.schedule == "cosine_restarts"
+    assert config.adapters.ts is None
+    assert config.tasks.kg_completion.validations == 5  # a section that the file below leaves out is there again
+    assert config.tasks.kg_completion.fine_tuning.learning_rate == 1e-8
+    assert "extends" not in config.to_yaml()
+    write(tmp_path, plain=config.to_yaml())
+    assert recipes.load(tmp_path / "plain.yaml") == config
+
+
+def test_extending_a_preset(tmp_path: Path) -> None:
+    write(tmp_path, mine="extends: demo\ntitle: mine\n")
+    mine, demo = recipes.named(str(tmp_path / "mine.yaml")), recipes.named("demo")
+    assert mine.fingerprint() == demo.fingerprint()
+    assert (mine.title, demo.title) == ("mine", "demo")
+
+
+def test_extending_in_a_circle_or_nothing(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        a="extends: b.yaml\n",
+        b="extends: a.yaml\n",
+        lost="extends: tabel2-mbert\n",
+        wrong="extends: [demo]\n",
+        words="extends: list.yaml\n",
+        list="- 1\n",
+    )
+    for name, message in {
+        "a": r"a\.yaml extends itself: a -> b -> a\.",
+        "lost": r"lost\.yaml: extends: 'tabel2-mbert' is neither a file nor a preset. Did you mean table2-mbert\?",
+        "wrong": r"wrong\.yaml: `extends` is the name of a preset or the path of a file, not \['demo'\]",
+        "words": r"list\.yaml: A config is a mapping of sections, not list\.",
+    }.items():
+        with pytest.raises(ConfigError, match=message):
+            recipes.load(tmp_path / f"{name}.yaml")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from core import catalog
-from core.folders import data_root, refuse_existing
+from core.folders import benchmark_folder, benchmarks_root, data_root, refuse_existing
 from workbench import terminal
-from workbench.commands.options import Lenient, Source, Target
+from workbench.commands.options import Lenient, Source
 from workbench.terminal import Json
 
 if TYPE_CHECKING:
@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Benchmarks of the five tasks: build, see and extend them.")
 build_app = typer.Typer(
     no_args_is_help=True,
-    help="Build a benchmark from its files.\n\nExample: `workbench benchmark build srprs --out srprs-benchmark`",
+    help="Build a benchmark from its files.\n\nExample: `workbench benchmark build srprs`",
 )
 app.add_typer(build_app, name="build")
 out = terminal.screen()
 
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name that configs and commands find it by; made from the source's.")
+]
+Target = Annotated[
+    Path | None, typer.Option("--out", help="Folder to create; one of its name under WORKBENCH_DATA if left out.")
+]
 Share = Annotated[float | None, typer.Option(min=0, max=1, help="Where the source leaves the split open.")]
 
 
 def _build_command(name: str) -> Callable[..., None]:
     def command(
-        target: Target,
+        given_name: Name = None,
+        out_folder: Target = None,
         source: Source = None,
         valid_share: Share = None,
         test_share: Share = None,
@@ -38,7 +45,7 @@ def _build_command(name: str) -> Callable[..., None]:
     ) -> None:
         from core.corpora.rows import RowLog
 
-        refuse_existing(target)
+        target = _target(given_name or name, out_folder)
         read = catalog.resolve("benchmark", name)
         shares = {"valid_share": valid_share, "test_share": test_share}
         given = {key: share for key, share in shares.items() if share is not None}
@@ -49,9 +56,7 @@ def _build_command(name: str) -> Callable[..., None]:
         print_benchmark(read(folder, log, **given).write(target, log), as_json)
 
     row = catalog.item("benchmark", name)
-    command.__doc__ = (
-        f"{row.title} ({row.reference}).\n\nExample: `workbench benchmark build {name} --out {name}-tests`"
-    )
+    command.__doc__ = f"{row.title} ({row.reference}).\n\nExample: `workbench benchmark build {name}`"
     return command
 
 
@@ -59,24 +64,40 @@ for _row in catalog.of_kind("benchmark"):
     build_app.command(_row.key)(_build_command(_row.key))
 
 
+def _target(name: str, out_folder: Path | None) -> Path:
+    """The folder to create: the one that was asked for, or that of the name.
+
+    Raises:
+        ValueError: If the name is a path, or something lies there.
+    """
+    if Path(name).name != name:
+        raise ValueError(f"--name takes a plain name, not {name!r}; name a folder with --out.")
+    target = out_folder or benchmarks_root() / name
+    refuse_existing(target)
+    return target
+
+
 @app.command("info")
 def benchmark_info(
-    folder: Annotated[Path, typer.Argument(help="Folder of a benchmark.")], as_json: Json = False
+    benchmark: Annotated[str, typer.Argument(help="Name or folder of a benchmark.")], as_json: Json = False
 ) -> None:
     """Say what a benchmark is: source, licence, card, sizes by language and split.
 
-    Example: `workbench benchmark info dbp5l-tests`
+    Example: `workbench benchmark info dbp5l`
     """
     from core.corpora.benchmarks.store import BenchmarkData
 
-    print_benchmark(BenchmarkData.open(folder), as_json)
+    print_benchmark(BenchmarkData.open(benchmark_folder(benchmark)), as_json)
 
 
 @app.command()
 def extend(
-    folder: Annotated[Path, typer.Argument(help="A benchmark of completion or alignment with English tests.")],
+    benchmark: Annotated[
+        str, typer.Argument(help="Name or folder of a benchmark of completion or alignment with English tests.")
+    ],
     labels: Annotated[Path, typer.Option(help="A corpus with labels in English and the languages to add.")],
-    target: Target,
+    name: Name = None,
+    out_folder: Target = None,
     language: Annotated[
         list[str] | None, typer.Option("--language", help="Language to add; repeatable. The paper's if left out.")
     ] = None,
@@ -104,14 +125,16 @@ def extend(
 
     Prints what became of the English tests in each language, beside the sizes of the paper's tests.
 
-    Example: `workbench benchmark extend dbp5l-tests --labels xfactr-corpus --language hu --out dbp5l-hu`
+    Its name is that of the benchmark with `-extended` behind it, unless --name or --out says otherwise.
+
+    Example: `workbench benchmark extend dbp5l --labels corpora/xfactr --language hu`
     """
     from core.corpora.benchmarks import extension, name_matching
     from core.corpora.benchmarks.store import BenchmarkData
     from core.corpora.store import Corpus
 
-    refuse_existing(target)
-    benchmark = BenchmarkData.open(folder)
+    source = BenchmarkData.open(benchmark_folder(benchmark))
+    target = _target(name or f"{Path(benchmark).name.removesuffix('-extended')}-extended", out_folder)
     if odd := sorted(set(form or ()) - set(name_matching.FORMS)):
         raise ValueError(f"--form takes {', '.join(name_matching.FORMS)}, not {odd[0]}.")
     match = name_matching.MatchRules(ignore_case=ignore_case, aliases=aliases, ambiguous=ambiguous)
@@ -119,8 +142,8 @@ def extend(
         match = name_matching.MatchRules(tuple(form), ignore_case, aliases, ambiguous)  # type: ignore[arg-type]
     rules = extension.ExtensionRules(match, relations, own_tests)
     if released:
-        rules = extension.RELEASED.get(benchmark.info.task, rules)
-    extended = extension.extend(benchmark, Corpus.open(labels), target, language, rules)
+        rules = extension.RELEASED.get(source.info.task, rules)
+    extended = extension.extend(source, Corpus.open(labels), target, language, rules)
     if as_json:
         terminal.print_json(_facts(extended))
     else:

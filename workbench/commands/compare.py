@@ -8,12 +8,13 @@ import pandas as pd
 import typer
 
 from core import catalog, recipes
-from core.config import SYSTEMS, Mode, TaskName
-from core.evaluation.metrics import RANKING_METRICS
-from core.evaluation.outcomes import LanguageRanks, from_arrays
+from core.config import SYSTEMS, Mode
+from core.evaluation.metrics import MAIN_METRICS, METRICS, RANKING_METRICS
+from core.evaluation.outcomes import Outcome, from_arrays
 from core.evaluation.protocols import PROTOCOLS
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
+from core.task_config import TaskName
 from workbench import terminal
 from workbench.terminal import Json
 
@@ -22,7 +23,7 @@ _PLACE = ("language", "group", "metric")
 
 
 def compare(
-    task: Annotated[str, typer.Option(help="kg_completion or entity_alignment.")],
+    task: Annotated[str, typer.Option(help="A task of the run, such as entity_alignment.")],
     systems: Annotated[
         tuple[str, str], typer.Option(help="Two systems, such as `backbone +Fusion`; the difference is second - first.")
     ],
@@ -35,28 +36,30 @@ def compare(
     mode: Annotated[str, typer.Option(help="zero-shot or fine-tuned.")] = "fine-tuned",
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="Hit@1, Hit@3, Hit@5, Hit@10 or MRR; repeatable; Hit@1 and MRR if left out."),
+        typer.Option(help="A metric of the task, such as MRR or F1; repeatable; the main ones if left out."),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="strict, strict-raw or released.")] = "strict",
+    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "strict",
     by: Annotated[str, typer.Option(help="group or language.")] = "group",
     as_json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
 ) -> None:
-    """How two systems differ on the same test queries, from the stored ranks.
+    """How two systems differ on the same test examples, from the stored ranks or predictions.
 
-    Each difference has the interval of a paired bootstrap over test entities and its two-sided p. Several runs, one per
-    seed, add the mean over seeds with its standard deviation and t interval. In JSON and CSV `interval` says which of
-    the two a row's `low` and `high` are: `entities` or `seeds`.
+    Each difference has the interval of a paired bootstrap over test entities (questions, sentences) and its two-sided
+    p. Several runs, one per seed, add the mean over seeds with its standard deviation and t interval. In JSON and CSV
+    `interval` says which of the two a row's `low` and `high` are: `entities` or `seeds`.
 
     Example: `workbench compare --task entity_alignment --systems backbone +Fusion --metric MRR --by language`
     """
-    metrics = list(dict.fromkeys(metric or ("Hit@1", "MRR")))
     allowed: dict[str, Collection[str]]
     allowed = {"task": get_args(TaskName), "mode": get_args(Mode), "protocol": PROTOCOLS, "by": ("group", "language")}
     for option, value in {"task": task, "mode": mode, "protocol": protocol, "by": by}.items():
         _require_known(option, [value], allowed[option])
     _require_known("systems", systems, SYSTEMS)
-    _require_known("metric", metrics, RANKING_METRICS)
+    metrics = list(dict.fromkeys(metric or [m for m in MAIN_METRICS if m in METRICS[task]]))
+    _require_known("metric", metrics, METRICS[task])
+    if PROTOCOLS[protocol].ranks_only and METRICS[task] is not RANKING_METRICS:
+        raise ValueError(f"--protocol {protocol} reads ranks, and {task} has none. Take strict, last or best-test.")
     chosen = [RunDir.open(name) for name in run or []] or [tables.newest_with_results(list_runs())]
     _require_only_seeds_differ(chosen)
     chosen.sort(key=lambda one: one.config.seed)
@@ -114,7 +117,7 @@ def _differences(runs: Sequence[RunDir], about: dict[str, str], metrics: Sequenc
 
     rows, first = [], None
     for run in runs:
-        baseline, system = (_ranks(run, about, about[name]) for name in ("baseline_system", "system"))
+        baseline, system = (_outcomes(run, about, about[name]) for name in ("baseline_system", "system"))
         first = first or baseline
         stored = tables.results([run], "language", task=about["task"])
         groups = dict(zip(stored.language, stored.group, strict=True))
@@ -136,24 +139,25 @@ def _differences(runs: Sequence[RunDir], about: dict[str, str], metrics: Sequenc
     return pd.DataFrame(rows)
 
 
-def _ranks(run: RunDir, about: dict[str, str], system: str) -> dict[str, LanguageRanks]:
-    """Ranks of a system.
+def _outcomes(run: RunDir, about: dict[str, str], system: str) -> dict[str, Outcome]:
+    """Outcomes of a system.
 
     Raises:
         ValueError: If the run did not measure it, naming what it did.
     """
-    task, mode = about["task"], about["mode"]
-    if not run.outcome_file(task, system, mode).is_file():
+    task, mode, weights = about["task"], about["mode"], PROTOCOLS[about["protocol"]].weights
+    if not run.outcome_file(task, system, mode, weights).is_file():
         measured = [
             f"{', '.join(present)} ({m}, {t})"
             for t in get_args(TaskName)
             for m in get_args(Mode)
-            if (present := [s for s in SYSTEMS if run.outcome_file(t, s, m).is_file()])
+            if (present := [s for s in SYSTEMS if run.outcome_file(t, s, m, weights).is_file()])
         ]
         raise ValueError(
-            f"{run.name} has no ranks of {system} ({mode}, {task}). It has: {'; '.join(measured) or 'none'}."
+            f"{run.name} measured no {system} ({mode}, {task}) with the weights of protocol {about['protocol']}. "
+            f"It measured: {'; '.join(measured) or 'nothing'}."
         )
-    return from_arrays(task, run.read_outcomes(task, system, mode))
+    return from_arrays(task, run.read_outcomes(task, system, mode, weights))
 
 
 def _over_seeds(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:

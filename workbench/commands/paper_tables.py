@@ -19,6 +19,11 @@ Style = Literal["text", "json", "csv", "latex"]
 _MODES = ("fine-tuned", "zero-shot")
 _ALWAYS = ("ours", "log", "paper")  # shown although no cell has a value
 _ROWS_ON_A_PAGE = 48
+_WEIGHTS = {
+    "reported": "with the weights that the run reports",
+    "last": "with the weights after the last step",
+    "best-test": "with the weights that are best on the test set, language by language, as Table 11 prints",
+}
 _TEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -57,7 +62,8 @@ def show(
         number: Number of the table in the paper.
         names: Runs that ours comes from; the newest with results if there are none.
         every: Take every run with results instead.
-        protocol: Metric protocol of ours and of the deltas; `released` if None, which is the paper's.
+        protocol: Metric protocol of ours and of the deltas; `released` if None, which is the paper's. A task without
+            ranks takes what stands for it (`core.reference.comparison`).
         mode: `fine-tuned`, as in the paper, if None.
         style: What to print.
 
@@ -87,12 +93,12 @@ def show(
 
 
 def _ours(runs: Sequence[RunDir]) -> pd.DataFrame | None:
-    """Results of the runs as `compare` takes them, less those of an alignment from another language than English."""
+    """Results of the runs as `compare` takes them, less those of an alignment that is not from English."""
     frames = []
     for run in runs:
         frame, config = tables.results([run]), run.config
         alignment = config.tasks.entity_alignment
-        if alignment is not None and alignment.source_language != "en":
+        if alignment and (alignment.source_language, alignment.direction) != ("en", "from_source"):
             frame = frame[frame.task != "entity_alignment"]
         setup = config.model_copy(update={"seed": 0}).fingerprint()
         frames.append(frame.assign(backbone=config.backbone.source, setup=setup))
@@ -111,9 +117,14 @@ def _header(number: int, cells: pd.DataFrame, runs: Sequence[RunDir], protocol: 
         sources = [f"{b} on {d}" for b, d in ours[["our_backbone", "our_dataset"]].drop_duplicates().to_numpy()]
         names = dict.fromkeys(name for cell in ours.runs for name in cell.split(", "))
         lines.append(f"Ours: {', '.join(names)}; backbone and dataset: {'; '.join(sources)}; {mode}.")
-        shown = dict.fromkeys((protocol, "strict"))
-        lines.extend(f"Ours, {key}: {PROTOCOLS[key].meaning}." for key in shown)
-        lines.append(f"Deltas: ours, {protocol}, less log or paper.")
+        used = _used(cells, protocol)
+        ranked = bool(ours.rank_convention.any())
+        for protocol_of_ours in [PROTOCOLS[key] for key in dict.fromkeys((*used, "strict"))]:
+            meaning = protocol_of_ours.meaning if ranked else _WEIGHTS[protocol_of_ours.weights]
+            lines.append(f"Ours, {protocol_of_ours.key}: {meaning}.")
+        if protocol not in used:
+            lines.append(f"The task has no ranks, of which {protocol} speaks: {' or '.join(used)} stands for it.")
+        lines.append(f"Deltas: ours, {' or '.join(used)}, less log or paper.")
         differing = dict.fromkeys(word for cell in ours.differs for word in cell.split(", ") if word)
         if differing:
             lines.append(
@@ -132,14 +143,19 @@ def _header(number: int, cells: pd.DataFrame, runs: Sequence[RunDir], protocol: 
     return lines
 
 
+def _used(cells: pd.DataFrame, protocol: str) -> list[str]:
+    """The protocols that values of ours are under; the one that was asked for if there are none."""
+    return list(dict.fromkeys(cells.protocol.dropna())) or [protocol]
+
+
 def layout(cells: pd.DataFrame, protocol: str) -> Layout:
     """A comparison as a grid: metrics side by side, and the data sets too where a table has several."""
-    several = cells.dataset.nunique() > 1
-    names = {"ours": f"ours {protocol}", "ours_strict": "ours strict", "log": "log"}
+    several, used = cells.dataset.nunique() > 1, _used(cells, protocol)
+    names = {"ours": f"ours {'/'.join(used)}", "ours_strict": "ours strict", "log": "log"}
     names |= {"log_best_validation": "log best val.", "paper": "paper", "delta_log": "Δ log", "delta_paper": "Δ paper"}
     if cells.ours.isna().all():
         names |= {"ours": "ours", "log_minus_paper": "log − paper"}
-    if protocol == "strict":
+    if used == ["strict"]:
         del names["ours_strict"]
     columns = [name for name in names if name in _ALWAYS or cells[name].notna().any()]
     rows: dict[tuple[str, str], None] = {}

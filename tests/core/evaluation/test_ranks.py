@@ -175,3 +175,44 @@ def test_metrics_against_pykeen(pykeen_ranks) -> None:
     for k in (1, 3, 5, 10):
         assert RANKING_METRICS[f"Hit@{k}"].per_query(ranks).mean() == pytest.approx(100 * HitsAtK(k)(ranks))
     assert RANKING_METRICS["MRR"].per_query(ranks).mean() == pytest.approx(100 * InverseHarmonicMeanRank()(ranks))
+
+
+def slow_csls(query: np.ndarray, candidate: np.ndarray, k: int) -> np.ndarray:
+    """Lample et al. 2018, section 2.3, both terms, pair by pair, in double precision, shape (queries, columns)."""
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (query.astype(float), candidate.astype(float))]
+    cosine = np.array([[float(x @ y) for y in unit[1]] for x in unit[0]])
+    near_query = [np.mean(sorted(row)[::-1][:k]) for row in cosine]
+    near_candidate = [np.mean(sorted(column)[::-1][:k]) for column in cosine.T]
+    return np.array(
+        [
+            [2 * c - a - b for c, b in zip(r, near_candidate, strict=True)]
+            for r, a in zip(cosine, near_query, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("k", [1, 10, QUERIES, 1000])
+@pytest.mark.parametrize("chunk_bytes", [1, 4 * QUERIES * 9, 2**27])
+def test_csls_against_a_slow_version(k: int, chunk_bytes: int) -> None:
+    rng, p = np.random.default_rng(5), problem(5, 2)
+    hub = rng.normal(size=6)
+    query, candidate = (rng.normal(size=(rows, 6)) + hub for rows in (QUERIES, COLUMNS))
+    p.scores = slow_csls(query, candidate, k)
+    apart = np.abs(p.scores - p.scores[np.arange(QUERIES), p.column[p.gold]][:, None])
+    assert apart[apart > 0].min() > 1e-6  # no near tie that rounding could turn
+    tensors = [torch.from_numpy(x.astype(np.float32)) for x in (query, candidate)]
+    ((raw, filtered),) = rank_queries(*tensors, p.queries, [p.weight], chunk_bytes, csls=k)
+    assert_equal(raw, *slow_ranks(p, filtered=False))
+    assert_equal(filtered, *slow_ranks(p, filtered=True))
+    ((cosine, _),) = rank_queries(*tensors, p.queries, [p.weight], chunk_bytes)
+    assert (cosine.better != raw.better).mean() > 0.3
+
+
+def test_csls_by_hand() -> None:
+    # Candidate 0 is the hub: nearest to every query by cosine. Query 2 means candidate 1, the only query near to it.
+    angles = torch.deg2rad(torch.tensor([0.0, 10.0, 28.0])), torch.deg2rad(torch.tensor([15.0, 45.0]))
+    query, candidate = (torch.stack([a.cos(), a.sin()], dim=1) for a in angles)
+    queries = Queries(np.array([0, 0, 1]), np.zeros(0, int), np.zeros(0, int))
+    for csls, ranks in ((None, [1, 1, 2]), (2, [1, 1, 1])):
+        ((raw, _),) = rank_queries(query, candidate, queries, [torch.ones(2)], csls=csls)
+        assert raw.optimistic.tolist() == raw.pessimistic.tolist() == ranks

@@ -17,7 +17,8 @@ from core.config import RunConfig
 from core.execution import launcher
 from core.execution.launcher import is_held, start, stop
 from core.execution.worker import main
-from core.runs.store import RunDir, RunError, Status
+from core.runs.status import Status
+from core.runs.store import RunDir, RunError
 
 SECONDS = 60.0
 

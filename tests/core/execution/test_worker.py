@@ -124,6 +124,8 @@ def test_a_finished_run_has_every_file(finished_run: RunDir) -> None:
     tasks, small = ("kg_completion", "entity_alignment"), ("backbone", "ep", "tp", "es", "ts", "large")
     measured = [f"{t}.{s}.{mode}.npz" for t in tasks for s in small for mode in ("zero-shot", "fine-tuned")]
     measured += [f"{t}.fusion.fine-tuned.npz" for t in tasks]
+    tuned = [f"{t}.{s}.fine-tuned" for t in tasks for s in (*small, "fusion")]
+    measured += [f"{name}.{weights}.npz" for name in tuned for weights in ("last", "best-test")]
     assert {f.name for f in finished_run.path.glob("outcomes/*")} == set(measured)
     stages = [
         *ADAPTERS,
@@ -168,8 +170,9 @@ def test_results_have_every_system_mode_and_task(finished_run: RunDir) -> None:
     tasks, modes = ("kg_completion", "entity_alignment"), ("zero-shot", "fine-tuned")
     assert found == set(product(tasks, SYSTEMS, modes)) - {(t, "+Fusion", "zero-shot") for t in tasks}
     languages = {"kg_completion": 4, "entity_alignment": 3}
-    for (task, *_), rows in frame.groupby(["task", "system", "mode"]):
-        assert len(rows) == (languages[task] + 3) * 5 * 3  # languages and groups, metrics, protocols
+    protocols = {"zero-shot": 3, "fine-tuned": 5}  # only a fine-tuning has other weights than those it reports
+    for (task, _, mode), rows in frame.groupby(["task", "system", "mode"]):
+        assert len(rows) == (languages[task] + 3) * 5 * protocols[mode]  # languages and groups, metrics, protocols
     assert not frame.drop(columns=["language", "group"]).isna().any(axis=None)
     assert frame.value.between(0, 100).all()
     assert (frame.n > 0).all()

@@ -16,8 +16,8 @@ import pytest
 
 from core import recipes
 from core.config import RunConfig
-from core.runs import store
-from core.runs.store import RunDir, RunError, Status, list_runs, runs_root, write_atomic
+from core.runs.status import Status
+from core.runs.store import RunDir, RunError, list_runs, runs_root, write_atomic
 
 CONFIG = RunConfig(title="Ab c: d!")
 
@@ -193,7 +193,7 @@ def test_a_job_that_ends_while_it_is_looked_at_has_not_died(run: RunDir, monkeyp
         run.write_status(replace(status, state="done"))
         return False
 
-    monkeypatch.setattr(store, "_alive", gone)
+    monkeypatch.setattr(Status, "alive", gone)
     assert run.status().state == "done"
 
 

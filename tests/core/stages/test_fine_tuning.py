@@ -190,7 +190,7 @@ def test_validation_happens_before_the_first_step_and_at_even_distances(open_ada
     fine_tune(work, TASK, "backbone")
     history = facts(work)["validation"]
     assert list(history) == ["0", "2", "5", "7"]
-    assert all(0 < score <= 1 for score in history.values())
+    assert all(0 < score <= 100 for score in history.values())
 
 
 @pytest.mark.parametrize(
@@ -248,17 +248,39 @@ def test_best_test_per_language_takes_the_best_of_each_language_by_itself(
     left: Iterator[dict] = iter(marks)
     calls = []
 
-    def test_ranks(work: Workspace, system: str, tasks: list, stage: str | None) -> dict:
-        calls.append((system, tasks))
-        return {TASK: next(left)}
+    def measure(work: Workspace, task: str, system: str, head: object, stage: str | None) -> dict:
+        calls.append((system, task))
+        return next(left)
 
-    monkeypatch.setattr(fine_tuning, "test_ranks", test_ranks)
+    monkeypatch.setattr(fine_tuning, "measure_task", measure)
     work = open_adapted(task__checkpoint="best_test_per_language")
     fine_tune(work, TASK, "backbone")
-    assert calls == [("backbone", [TASK])] * 3
+    assert calls == [("backbone", TASK)] * 3
     found = from_arrays(TASK, ranks(work))
     hits = {language: int((r.optimistic["filtered"] == 1).sum()) for language, r in found.items()}
     assert hits == {"de": 5, "fr": 7, "eo": 2}
+
+
+def test_last_and_best_on_the_test_set_are_recorded_beside_what_is_reported(
+    open_adapted: OpenWork, monkeypatch: pytest.MonkeyPatch, planned: Callable[[list[float]], Scores]
+) -> None:
+    marks = [measured({"de": 3, "fr": 1}), measured({"de": 5, "fr": 0}), measured({"de": 4, "fr": 7})]
+    reported = measured({"de": 6, "fr": 6})
+    left: Iterator[dict] = iter([*marks, reported])
+    monkeypatch.setattr(fine_tuning, "measure_task", lambda *_: next(left))
+    planned([0.1, 0.9, 0.5])
+    work = open_adapted()
+    fine_tune(work, TASK, "backbone")
+
+    def hits(kind: str) -> list[int]:
+        found = from_arrays(TASK, work.run.read_outcomes(TASK, "backbone", "fine-tuned", kind))
+        return [int((found[language].optimistic["filtered"] == 1).sum()) for language in ("de", "fr")]
+
+    assert [hits(kind) for kind in ("reported", "last", "best-test")] == [[6, 6], [4, 7], [5, 7]]
+    monkeypatch.undo()
+    plain = open_adapted(task__all_checkpoints=False)
+    fine_tune(plain, TASK, "backbone")
+    assert [f.name for f in plain.run.path.glob("outcomes/*")] == [f"{TASK}.backbone.fine-tuned.npz"]
 
 
 def test_best_test_per_language_is_never_below_the_first_weights(open_adapted: OpenWork) -> None:
@@ -351,7 +373,7 @@ def test_a_request_to_stop_while_testing_per_language_leaves_a_checkpoint(open_a
     choice = Choice(work, TASK, "backbone", work.config.tasks.chosen()[TASK])
     work.journal.stop_requested = True
     choice.consider(Step(0, 4, 0.0, 0.0, 0))  # the loop stops after the step, not the measurement within it
-    assert (folder(work) / "per_language.npz").is_file()
+    assert work.run.outcome_file(TASK, "backbone", "fine-tuned", "best-test").is_file()
     with pytest.raises(Stopped):
         fine_tune(work, TASK, "backbone")
     assert (folder(work) / "state.pt").is_file()

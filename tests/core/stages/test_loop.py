@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.config import Optimisation
 from core.stages.loop import Step, Stopped, TrainingError, rate_at, train
+from core.task_config import Optimisation
 
 
 class Draws:

@@ -20,16 +20,17 @@ def test_prepare_makes_every_part_of_the_config(open_work: OpenWork, tiny_corpus
     assert work.corpus.info.fingerprint == tiny_corpus.info.fingerprint
     assert work.adapter_languages == ("de", "en", "fr")
     assert list(work.tasks) == ["kg_completion", "entity_alignment"]
-    assert {name: list(b) for name, b in work.benchmarks.items()} == {
+    assert work.languages == {
         "kg_completion": ["en", "de", "fr", "eo"],
         "entity_alignment": ["de", "fr", "eo"],
     }
     # Entities 5, 11, ... 47 are the test split; a triple is a test triple where one end is.
-    assert {len(b) for b in work.benchmarks["entity_alignment"].values()} == {8}
+    assert set(work.tasks["entity_alignment"].test_sizes().values()) == {8}
     test = [(i, (i * step + shift) % 48) for step, shift in ((1, 7), (5, 3)) for i in range(48)]
     asked = sum(i % 6 == 5 or j % 6 == 5 for i, j in test)
     assert asked > 8
-    assert {len(b) for b in work.benchmarks["kg_completion"].values()} == {asked}
+    assert set(work.tasks["kg_completion"].test_sizes().values()) == {asked}
+    assert work.ranking_tasks() == ["kg_completion", "entity_alignment"]
 
 
 def test_the_vocabulary_is_trimmed_only_where_the_config_says(open_work: OpenWork) -> None:
@@ -121,6 +122,7 @@ def test_records_name_and_hash_what_was_read(open_work: OpenWork, tiny_corpus: C
         "corpus": {"name": "tiny", "source": "tests", "licence": "MIT", "sha256": manifest["fingerprint"]},
         "backbone": {"name": str(tiny_backbone), "sha256": hashlib.sha256(weights).hexdigest()},
         "adapter_languages": ["de", "en", "fr"],
+        "benchmarks": {},
     }
     device = work.device_record()
     assert device["device"] == "cpu"
@@ -131,9 +133,9 @@ def test_records_name_and_hash_what_was_read(open_work: OpenWork, tiny_corpus: C
 
 def test_a_task_without_enough_queries_in_any_language_is_refused(open_work: OpenWork) -> None:
     work = open_work(evaluation__min_queries=9, tasks__entity_alignment=None)
-    assert list(work.benchmarks) == ["kg_completion"]
+    assert list(work.languages) == ["kg_completion"]
     assert not [e for e in work.run.events() if "left_out" in e]
-    with pytest.raises(ValueError, match="No language of entity_alignment has 9 test queries"):
+    with pytest.raises(ValueError, match="No language of entity_alignment has 9 test examples"):
         open_work(evaluation__min_queries=9)
 
 
@@ -153,11 +155,11 @@ def test_languages_with_too_few_queries_are_left_out_and_said_to_be(open_work: O
     task = {f"tasks__entity_alignment__{k}": v for k, v in languages.items()}
     folder = {"corpus__folder": str(tmp_path / "uneven"), "corpus__adapter_languages": None}
     work = open_work(**folder, tasks__kg_completion=None, **task)
-    assert list(work.benchmarks["entity_alignment"]) == ["de"]
+    assert work.languages["entity_alignment"] == ["de"]
     assert work.adapter_languages == ("de", "en", "fr")
     events = [e for e in work.run.events() if "left_out" in e]
     assert [(e["task"], e["left_out"], e["reason"]) for e in events] == [
-        ("entity_alignment", ["fr"], "fewer than 2 test queries")
+        ("entity_alignment", ["fr"], "fewer than 2 test examples")
     ]
 
 

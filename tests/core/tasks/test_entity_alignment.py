@@ -14,7 +14,8 @@ from core.corpora.writer import CorpusWriter
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
 from core.tasks.entity_alignment import EntityAlignment
-from core.tasks.retrieval import LabelIndex, evaluate, sample
+from core.tasks.retrieval import LabelIndex, evaluate
+from core.tasks.task import sample
 
 ENTITIES = 40
 SPLIT = ["test" if i % 5 == 0 else "valid" if i % 5 == 1 else "train" for i in range(ENTITIES)]
@@ -109,7 +110,7 @@ def test_validation_asks_the_validation_split(index: LabelIndex) -> None:
 
 
 def test_training_pairs_are_of_training_entities_and_languages(index: LabelIndex, tokenizer) -> None:
-    pairs = EntityAlignment(index, "en", ("de", "eo")).training_pairs(seed=3)
+    pairs = EntityAlignment(index, "en", ("de", "eo")).training_set(seed=3)
     allowed = {(i, lang) for lang in ("de", "eo") for i in asked("train", lang)}
     assert len(pairs) == len(allowed)
     seen = set()
@@ -127,7 +128,7 @@ def test_training_pairs_are_of_training_entities_and_languages(index: LabelIndex
 
 def test_equal_seeds_draw_equal_pairs(index: LabelIndex) -> None:
     task = EntityAlignment(index)
-    first, again, other = (task.training_pairs(seed) for seed in (1, 1, 2))
+    first, again, other = (task.training_set(seed) for seed in (1, 1, 2))
     for _ in range(3):
         a, b, c = (p.sample(5).entity.tolist() for p in (first, again, other))
         assert a == b
@@ -145,7 +146,7 @@ def test_no_training_pair_and_no_such_language(index: LabelIndex, tokenizer, tmp
     held_out = Corpus.open(folder)
     empty = LabelIndex(held_out, TokenStore.of(held_out, tokenizer, tmp_path / "tokens"))
     with pytest.raises(ValueError, match="No training entity has labels in en and"):
-        EntityAlignment(empty, "en", ("de",)).training_pairs(0)
+        EntityAlignment(empty, "en", ("de",)).training_set(0)
 
 
 def test_names_and_languages(index: LabelIndex) -> None:
@@ -153,7 +154,16 @@ def test_names_and_languages(index: LabelIndex) -> None:
     assert EntityAlignment(index, test_entities=4, candidates="benchmark").dataset == (
         "towns, 4 test entities, benchmark candidates"
     )
-    assert EntityAlignment(index, source_language="fr").languages() == ["de", "en", "eo"]
+    assert list(EntityAlignment(index, source_language="fr").test_sizes()) == ["de", "en", "eo"]
+    assert EntityAlignment(index).test_sizes() == {lang: len(asked("test", lang)) for lang in ("de", "eo", "fr")}
+
+
+def test_local_scaling_is_said_and_changes_ranks(index: LabelIndex, tiny_backbone: Path, tmp_path: Path) -> None:
+    scaled, plain = EntityAlignment(index, csls_neighbours=3), EntityAlignment(index)
+    assert scaled.dataset == "towns, all candidates, CSLS with 3 neighbours"
+    encoder = TextEncoder(load_backbone(str(tiny_backbone), tmp_path), index.tokens.special, torch.device("cpu"))
+    ranks = [task.measure(encoder, None, ["de"])["de"].optimistic["raw"].tolist() for task in (scaled, plain)]
+    assert ranks[0] != ranks[1]
 
 
 def rank(gold: str, score: float, others: list[tuple[str, float]]) -> tuple[int, int]:

@@ -125,7 +125,7 @@ def test_a_size_asks_the_same_triples_in_every_language(index: LabelIndex) -> No
 
 def test_training_pairs_are_training_facts_in_training_languages(index: LabelIndex, tokenizer) -> None:
     languages = ("de", "fr")
-    pairs = KGCompletion(index, languages).training_pairs(seed=0)
+    pairs = KGCompletion(index, languages).training_set(seed=0)
     allowed: dict[tuple, set] = {}
     for language in languages:
         for t in asked("train", language):
@@ -154,14 +154,15 @@ def test_no_training_pair_and_no_such_language(index: LabelIndex) -> None:
     with pytest.raises(ValueError, match="has no labels in language 'xx'"):
         KGCompletion(index).benchmark("xx")
     with pytest.raises(ValueError, match="has no labels in language 'ja'"):
-        KGCompletion(index, ("en", "ja")).training_pairs(0)
+        KGCompletion(index, ("en", "ja")).training_set(0)
 
 
 def test_names_and_languages(index: LabelIndex) -> None:
     assert KGCompletion(index).dataset == "facts, all candidates"
     small = KGCompletion(index, test_triples=20, candidates="benchmark")
     assert small.dataset == "facts, 20 test triples, benchmark candidates"
-    assert small.languages() == ["de", "en", "fr"]
+    assert small.test_sizes() == {language: len(small.benchmark(language)) for language in ("de", "en", "fr")}
+    assert KGCompletion(index).test_sizes() == {lang: len(asked("test", lang)) for lang in ("de", "en", "fr")}
 
 
 @pytest.mark.parametrize("candidates", ["all", "benchmark"])

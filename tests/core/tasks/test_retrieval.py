@@ -14,10 +14,9 @@ from core.corpora.token_store import TokenStore
 from core.corpora.writer import CorpusWriter
 from core.encoder.backbones import load_backbone
 from core.encoder.text_encoder import TextEncoder
-from core.evaluation.outcomes import LanguageRanks
 from core.tasks.entity_alignment import EntityAlignment
 from core.tasks.kg_completion import KGCompletion
-from core.tasks.retrieval import Benchmark, LabelIndex, TaskPairs, evaluate, mean_reciprocal_rank, sample
+from core.tasks.retrieval import Benchmark, LabelIndex, evaluate, measure_together
 
 # Six entities; in `de` three of them are called "x". A text's embedding is the angle after its letter.
 NAMES = [("q1", "x0"), ("q2", "x0"), ("q3", "y30"), ("q4", "z60"), ("q5", "x0"), ("q6", "w90")]
@@ -142,55 +141,60 @@ def test_a_missing_label_is_minus_one(tokenizer, tmp_path: Path) -> None:
         index.rows("fr")
 
 
-def test_a_sample_is_the_same_for_every_run_and_in_order() -> None:
-    rows = np.asarray([3, 5, 8, 13, 21, 34, 55])
-    drawn = sample(rows, 4).tolist()
-    assert drawn == sorted(set(drawn))
-    assert set(drawn) < set(rows.tolist())
-    np.random.seed(1)  # noqa: NPY002 - the global generator must not matter
-    assert sample(rows, 4).tolist() == drawn
-    assert sample(rows, 99).tolist() == rows.tolist()
-    assert sample(rows, 0).tolist() == []
-    assert sample(np.arange(1000), 300).mean() == pytest.approx(500, abs=60)  # spread over the rows
+def test_tasks_measured_together_are_as_alone(
+    tiny: LabelIndex, angles: LabelIndex, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    encoder = TextEncoder(load_backbone(str(tiny_backbone), tmp_path), tiny.tokens.special, torch.device("cpu"))
+    tasks = {
+        "kg": KGCompletion(tiny, ("en",)),
+        "other": EntityAlignment(angles, "en", ("de",)),
+        "ea": EntityAlignment(tiny, "en", ("de",)),
+        "none": EntityAlignment(tiny, "en", ("de",), test_entities=0),
+    }
+    languages = {"kg": ["en", "fr"], "other": ["de"], "ea": ["de", "eo"], "none": ["de"]}
+    batches: list[TokenBatch] = []
+    embed_all = encoder.embed_all
+
+    def watched(batch: TokenBatch, *others):
+        batches.append(batch)
+        return embed_all(batch, *others)
+
+    encoder.embed_all = watched  # type: ignore[method-assign]
+    steps: list[tuple[int, int]] = []
+    together = measure_together(encoder, tasks, languages, 256, lambda done, total: steps.append((done, total)))
+    texts = [
+        tuple(b.ids[end - n : end]) for b in batches for end, n in zip(np.cumsum(b.lengths), b.lengths, strict=True)
+    ]
+    assert len(batches) == 2  # one for each corpus
+    assert {total for _, total in steps} == {sum(len(text) for text in texts)}
+    assert [done for done, _ in steps] == sorted({done for done, _ in steps})
+    assert steps[-1][0] == steps[-1][1]
+    assert {key: list(found) for key, found in together.items()} == languages | {"none": []}
+    for key, task in tasks.items():
+        alone = task.measure(encoder, None, languages[key])
+        assert list(alone) == list(together[key])
+        for language, ranks in alone.items():
+            assert len(ranks.entity) > 5
+            for name in ("raw", "filtered", "released"):
+                assert together[key][language].optimistic[name].tolist() == ranks.optimistic[name].tolist()
+                assert together[key][language].pessimistic[name].tolist() == ranks.pessimistic[name].tolist()
+    first = texts[: len(batches[0])]
+    assert len(first) == len(set(first))  # languages of a task share queries, and tasks share names: each text once
 
 
-def test_the_validation_score_is_the_macro_mean_over_languages() -> None:
-    def ranks(optimistic: list[int], pessimistic: list[int]) -> LanguageRanks:
-        nothing = np.full(len(optimistic), 99)
-        return LanguageRanks(
-            np.arange(len(optimistic)),
-            {"filtered": np.asarray(optimistic), "raw": nothing, "released": nothing},
-            {"filtered": np.asarray(pessimistic), "raw": nothing, "released": nothing},
-        )
-
-    # de: ranks 1 and 2 (a tie of 1 and 3); fr: rank 4 alone.
-    score = mean_reciprocal_rank([ranks([1, 1], [1, 3]), ranks([4], [4])])
-    assert score == pytest.approx(((1 + 1 / 2) / 2 + 1 / 4) / 2)
+def test_nothing_to_measure(tiny: LabelIndex) -> None:
+    task = EntityAlignment(tiny, "en", ("de",), test_entities=0)
+    assert task.test_sizes() == {}
+    assert task.measure(None, None, ["de"]) == {}  # type: ignore[arg-type]
+    assert measure_together(None, {"ea": task}, {"ea": ["de"]}) == {"ea": {}}  # type: ignore[arg-type]
 
 
-def test_pairs_join_their_parts_and_keep_keys_apart(tiny: LabelIndex, tokenizer) -> None:
-    english, german = tiny.rows("en"), tiny.rows("de")
-    labels = pq.read_table(tiny.corpus.path / "labels.parquet")["text"].to_pylist()
-    keys = (np.arange(48) // 2, np.arange(48) % 20)
-    asked: list[np.ndarray] = []
-
-    def known(drawn: np.ndarray) -> np.ndarray:
-        asked.append(drawn)
-        return np.eye(len(drawn), dtype=bool)
-
-    pairs = TaskPairs(tiny, (("labels", english), ("labels", german[::-1])), german, keys, 4, known)
-    assert len(pairs) == 48
-    for _ in range(10):
-        batch = pairs.sample(12)
-        drawn = batch.entity  # row i of the pairs answers with entity i
-        assert asked.pop().tolist() == drawn.tolist()
-        assert len(set(keys[0][drawn])) == len(set(keys[1][drawn])) == len(drawn) > 6
-        texts = [f"{labels[english[i]]} {labels[german[47 - i]]}" for i in drawn]
-        assert batch.anchors.ids.tolist() == [i for ids in tokenizer(texts).input_ids for i in ids]
-        answers = [labels[german[i]] for i in drawn]
-        assert batch.positives.ids.tolist() == [i for ids in tokenizer(answers).input_ids for i in ids]
-    state = pairs.state()
-    expected = [pairs.sample(5).entity.tolist() for _ in range(3)]
-    pairs.restore(state)
-    assert [pairs.sample(5).entity.tolist() for _ in range(3)] == expected
-    assert TaskPairs(tiny, (("labels", english),), german, keys, 4).sample(3).known is None
+def test_a_benchmark_is_made_once_and_a_part_of_it_keeps_its_candidates(tiny: LabelIndex) -> None:
+    for task in (KGCompletion(tiny, ("en",)), EntityAlignment(tiny, "en", ("de",), candidates="benchmark")):
+        whole, part = task.benchmark("de"), task.benchmark("de", "test", 3)
+        assert task.benchmark("de") is whole
+        assert len(part) == 3 < len(whole)
+        assert set(part.gold.tolist()) <= set(whole.gold.tolist())
+        assert part.candidates.tolist() == whole.candidates.tolist()
+        assert len(task.probe_texts("de", 3)) == 3
+        assert task.used_ids().tolist() == tiny.tokens.used_ids().tolist()

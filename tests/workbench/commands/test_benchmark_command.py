@@ -48,6 +48,28 @@ def test_build_info_and_extend(own: Path, tmp_path: Path) -> None:
     assert shown["build"]["extensions"][0]["rules"]["match"]["forms"] == ["no_comma"]
 
 
+def test_names_stand_for_folders_among_the_data(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_DATA", str(tmp_path / "data"))
+    root = tmp_path / "data" / "benchmarks"
+    build = ("benchmark", "build", "own", "--from", own)
+    workbench(*build)
+    assert (root / "own" / "benchmark.json").is_file()
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        workbench(*build)
+    workbench(*build, "--name", "mine")
+    assert json.loads(workbench("benchmark", "info", "mine", "--json"))["folder"] == str(root / "mine")
+    with pytest.raises(ValueError, match="--name takes a plain name, not 'a/b'; name a folder with --out"):
+        workbench(*build, "--name", "a/b")
+    cldr.build(tmp_path / "labels", ["en", "ca"])
+    extend = ("benchmark", "extend", "mine", "--labels", tmp_path / "labels", "--language", "ca")
+    workbench(*extend)
+    assert BenchmarkData.open(root / "mine-extended").records("pairs", target_language="ca")
+    workbench(*extend, "--name", "mine-ca")
+    assert (root / "mine-ca" / "benchmark.json").is_file()
+    with pytest.raises(ValueError, match="There is no benchmark 'yours'"):
+        workbench("benchmark", "info", "yours")
+
+
 def test_every_public_benchmark_has_a_command() -> None:
     text = workbench("benchmark", "build", "--help")
     for name in ("dbp5l", "wk3l60k", "dbp15k", "srprs", "kbp37", "relx", "relx-distant", "wikiann", "squad", "xquad"):

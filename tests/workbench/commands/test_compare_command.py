@@ -65,8 +65,8 @@ def test_differences_of_the_shipped_run_are_those_of_its_tables(by: str) -> None
     tables = {(r["system"], *(r[k] for k in keys)): r["value"] for r in shown}
     for row in rows:
         place = tuple(row[k] for k in keys)
-        assert row["baseline"] == tables["backbone", *place]
-        assert row["value"] == tables["+Fusion", *place]
+        assert row["baseline"] == pytest.approx(tables["backbone", *place], abs=1e-9)
+        assert row["value"] == pytest.approx(tables["+Fusion", *place], abs=1e-9)
         assert row["difference"] == pytest.approx(tables["+Fusion", *place] - tables["backbone", *place], abs=1e-9)
         assert row["low"] <= row["difference"] <= row["high"]
         assert 0 < row["p"] <= 1
@@ -136,11 +136,11 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused() -> None:
 def test_what_is_not_there_is_named() -> None:
     run = make_run(0, 1)
     message = refused(run.name, "--task", "entity_alignment", "--systems", "backbone", "+EP")
-    assert "no ranks of +EP (fine-tuned, entity_alignment)" in message
-    assert message.endswith("It has: backbone, +Fusion (fine-tuned, entity_alignment).")
+    assert "measured no +EP (fine-tuned, entity_alignment) with the weights of protocol strict" in message
+    assert message.endswith("It measured: backbone, +Fusion (fine-tuned, entity_alignment).")
     assert "--metric: there is no 'F1'. There are: Hit@1, Hit@3" in refused(run.name, *PAIR, "--metric", "F1")
     assert "--systems: there is no '+Fuse'" in refused(run.name, *PAIR[:-1], "+Fuse")
-    assert "--task: there is no 'ner'" in refused(run.name, "--task", "ner", *PAIR[2:])
+    assert "--task: there is no 'nerd'" in refused(run.name, "--task", "nerd", *PAIR[2:])
     assert "strict-raw" in refused(run.name, *PAIR, "--protocol", "loose")
     assert "zero-shot, fine-tuned" in refused(run.name, *PAIR, "--mode", "few-shot")
     assert "group, language" in refused(run.name, *PAIR, "--by", "family")

@@ -1,0 +1,155 @@
+"""Fusion maps: what each slot of a fusion does on a task, by language and layer, as one tidy frame.
+
+| measure      | value                                                                  | low, high                   |
+| weight       | mean attention of the slot, 0 to 1                                     | bootstrap over texts        |
+| argmax_share | share of the tokens whose largest weight is the slot's, 0 to 1         | the same                    |
+| contribution | mean norm of `a_n V A_n(h)`, in the unit of the hidden vectors         | the same                    |
+| entropy      | mean entropy of the weights over log(slots), 0 to 1; no slot           | the same                    |
+| knock_out    | metric without the slot minus metric of the full fusion; no layer      | paired bootstrap over units |
+
+Means are over a text's tokens and then over texts. The `null` rows are what untrained fusions of the same adapters
+give on the same texts: value is the mean over those fusions, low and high their smallest and largest, since they are
+too few to resample. A trained value inside that range is what chance gives.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.evaluation.comparison import paired_differences
+from core.evaluation.estimates import interval
+from core.evaluation.outcomes import Outcome
+from core.evaluation.protocols import PROTOCOLS
+
+MEASURES: tuple[str, ...] = ("weight", "entropy", "argmax_share", "contribution", "knock_out")
+KEYS = ("task", "language", "layer", "slot", "fusion", "measure", "metric")
+COLUMNS = (*KEYS, "value", "low", "high", "n")
+
+
+def map_rows(
+    task: str,
+    slots: Sequence[str],
+    trained: Mapping[str, Mapping[str, np.ndarray]],
+    null: Mapping[str, Sequence[Mapping[str, np.ndarray]]],
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Rows of what was observed of a fusion, and of untrained ones.
+
+    Args:
+        task: The task.
+        slots: Names of the slots, in the order of the arrays.
+        trained: Language -> measure -> value of every text, shape (texts, layers, slots); `entropy` has one slot.
+        null: The same of every untrained fusion.
+        samples: Bootstrap samples.
+        confidence: Share of the samples inside the interval.
+        seed: Seed of the resampling.
+
+    Yields:
+        Rows with `COLUMNS`; n is the number of texts.
+    """
+    for language, observed in trained.items():
+        for measure, values in observed.items():
+            low, high = _bootstrap(values, samples, confidence, seed)
+            about = {"task": task, "language": language, "fusion": "trained", "measure": measure, "n": len(values)}
+            yield from _cells(about, slots, values.mean(0, dtype=float), low, high)
+    for language, fusions in null.items():
+        for measure in fusions[0]:
+            means = np.stack([observed[measure].mean(0, dtype=float) for observed in fusions])
+            texts = len(fusions[0][measure])
+            about = {"task": task, "language": language, "fusion": "null", "measure": measure, "n": texts}
+            yield from _cells(about, slots, means.mean(0), means.min(0), means.max(0))
+
+
+def knock_out_rows(
+    task: str,
+    full: Mapping[str, Outcome],
+    without: Mapping[str, Mapping[str, Outcome]],
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Rows of what knocking each slot out changes, in every metric under the strict protocol.
+
+    Args:
+        task: The task.
+        full: Outcomes of the full fusion by language.
+        without: Slot -> outcomes without it on the same examples.
+        samples: Bootstrap samples.
+        confidence: Share of the samples inside the interval.
+        seed: Seed of the resampling.
+
+    Yields:
+        Rows with `COLUMNS`; value is below zero where the slot helps a metric that is better when larger; n is the
+        number of examples.
+
+    Raises:
+        ValueError: If the outcomes are of different examples.
+    """
+    one_group = dict.fromkeys(full, "")
+    for slot, outcomes in without.items():
+        for found in paired_differences(full, outcomes, one_group, PROTOCOLS["strict"], samples, confidence, seed):
+            if found.language is not None:
+                yield {
+                    "task": task,
+                    "language": found.language,
+                    "layer": None,
+                    "slot": slot,
+                    "fusion": "trained",
+                    "measure": "knock_out",
+                    "metric": found.metric,
+                    "value": found.difference,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": found.n,
+                }
+
+
+def to_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of any number of maps as the frame that a run stores, with `COLUMNS`; `layer` is a nullable integer."""
+    text = pd.StringDtype(na_value=np.nan)  # also of a column in which everything is missing
+    numbers = {"layer": "Int64", "value": "float64", "low": "float64", "high": "float64", "n": "int64"}
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return frame.astype({column: numbers.get(column, text) for column in COLUMNS})
+
+
+def over_languages(frame: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """A map by group of languages, each language counting once, as in the results of a group.
+
+    Args:
+        frame: What `to_frame` made.
+        groups: Language -> group; languages that it leaves out are left out.
+
+    Returns:
+        The keys with `group` in place of `language`, `value`, `languages` (how many), `n` (texts or examples of all).
+    """
+    keys = ["group" if key == "language" else key for key in KEYS]
+    named = frame.assign(group=frame["language"].map(dict(groups))).dropna(subset="group")
+    means = named.groupby(keys, dropna=False, sort=False).agg(
+        value=("value", "mean"), languages=("value", "size"), n=("n", "sum")
+    )
+    return means.reset_index().astype({"layer": "Int64"})
+
+
+def _bootstrap(values: np.ndarray, samples: int, confidence: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the interval of the mean over texts, values of shape (texts, layers, slots), each (layers, slots)."""
+    texts = len(values)
+    drawn = np.random.default_rng(seed).multinomial(texts, np.full(texts, 1 / texts), size=samples)
+    resampled = drawn @ values.reshape(texts, -1).astype(float) / texts
+    low, high = np.apply_along_axis(interval, 0, resampled, confidence)
+    return low.reshape(values.shape[1:]), high.reshape(values.shape[1:])
+
+
+def _cells(
+    about: Mapping[str, Any], slots: Sequence[str], value: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """One row per layer and slot of arrays of shape (layers, slots), or (layers, 1) for what has no slot."""
+    names = [None] if about["measure"] == "entropy" else slots
+    if value.shape[1] != len(names):
+        raise ValueError(f"{about['measure']}: {value.shape[1]} slots were observed, but {len(names)} are named.")
+    for layer, slot in np.ndindex(value.shape):
+        ends = {"value": value[layer, slot], "low": low[layer, slot], "high": high[layer, slot]}
+        yield {**about, "layer": layer, "slot": names[slot], "metric": None, **ends}

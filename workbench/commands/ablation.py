@@ -1,0 +1,203 @@
+"""`workbench ablation`: Figure 5 for any systems and tasks, with the parameters that each system adds."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import pandas as pd
+import typer
+
+from core import catalog
+from core.config import SYSTEMS, Mode
+from core.evaluation.metrics import METRICS
+from core.evaluation.protocols import PROTOCOLS
+from core.reference import figure5
+from core.runs import ablation as stored
+from core.runs import tables
+from core.runs.store import RunDir, list_runs
+from core.task_config import TaskName
+from workbench import terminal
+from workbench.commands.paper_tables import escape
+from workbench.terminal import Json
+
+out = terminal.screen()
+
+
+def ablation(
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(help="Runs of several tasks or systems, or several seeds; the newest with results if left out."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="A task, such as ner; repeatable; all if left out.")] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="backbone, +EP, ... or +Fusion; repeatable; all if left out.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric; each task's first if left out: Hit@1, or F1.")] = None,
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.")] = "strict",
+    mode: Annotated[str, typer.Option(help="zero-shot or fine-tuned.")] = "fine-tuned",
+    by: Annotated[str, typer.Option(help="group or language.")] = "group",
+    figure: Annotated[Path | None, typer.Option(help="Write the figure to this HTML file too.")] = None,
+    as_json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print booktabs tables and nothing else.")] = False,
+) -> None:
+    """Every system on every task, with intervals, beside the authors' logs of Figure 5 and the parameters it adds.
+
+    Several seeds of one set-up are averaged; their intervals are over seeds.
+
+    Example: `workbench ablation --task kg_completion --task entity_alignment --protocol released`
+    """
+    known = dict.fromkeys(key for metrics in METRICS.values() for key in metrics)
+    for option, values, allowed in (
+        ("task", task or (), get_args(TaskName)),
+        ("system", system or (), SYSTEMS),
+        ("metric", [metric] if metric else (), list(known)),
+        ("protocol", [protocol], list(PROTOCOLS)),
+        ("mode", [mode], get_args(Mode)),
+        ("by", [by], ("group", "language")),
+    ):
+        _require_known(option, values, allowed)
+    if sum((as_json, csv, latex)) > 1:
+        raise ValueError("Name one of --json, --csv and --latex.")
+    if figure and figure.suffix.lower() != ".html":
+        raise ValueError(f"--figure writes HTML; give a name that ends in .html, not {figure.name}.")
+    runs = [RunDir.open(name) for name in run or []] or [tables.newest_with_results(list_runs())]
+    found = stored.ablation(runs, task or (), system or (), metric, protocol, by, mode)
+    frame = _beside_the_logs(found, by)
+    if figure:
+        _write_figure(frame, figure)
+    if as_json:
+        terminal.print_json(tables.records(frame))
+    elif csv:
+        print(frame.to_csv(index=False), end="")  # noqa: T201
+    elif latex:
+        print(_latex(frame, by), end="")  # noqa: T201
+    else:
+        _print(frame, stored.budget(runs), by)
+
+
+def _require_known(option: str, values: Collection[str], allowed: Collection[str]) -> None:
+    if unknown := [repr(value) for value in values if value not in allowed]:
+        raise ValueError(f"--{option}: there is no {', '.join(unknown)}. There are: {', '.join(allowed)}.")
+
+
+def _beside_the_logs(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The rows with the columns `log`, `log_best_validation` (Figure 5, where the task is in it) and `paper_share`."""
+    beside = frame.merge(figure5.points(by), how="left", on=["task", "system", by, "metric"], validate="many_to_one")
+    return beside.assign(paper_share=(beside.system != "backbone").map({True: figure5.SHARE}))
+
+
+def _write_figure(frame: pd.DataFrame, file: Path) -> None:
+    from workbench import charts
+
+    titles = {task: catalog.item("task", task).title for task in dict.fromkeys(frame.task)}
+    charts.ablation_panels(frame, titles).write_html(file, include_plotlyjs=True, config=charts.CONFIG)
+    terminal.screen(stderr=True).print(f"Figure: {file}", soft_wrap=True, highlight=False)
+
+
+def _about(part: pd.DataFrame) -> str:
+    """What the rows of one task are, in a line."""
+    data, metric, protocol = (" and ".join(dict.fromkeys(part[c])) for c in ("dataset", "metric", "protocol"))
+    title = catalog.item("task", part.task.iloc[0]).title
+    return f"{title} ({data}): {metric} in %, {part['mode'].iloc[0]}, protocol {protocol}"
+
+
+def _grid(part: pd.DataFrame, by: str, folded: bool = False) -> tuple[list[str], list[list[str]]]:
+    """One task as header and rows: systems by language group, or languages by system.
+
+    Args:
+        part: Rows of the task.
+        by: `group` or `language`.
+        folded: Whether intervals stand under the values, or in columns of their own.
+    """
+    places = list(dict.fromkeys(part[by]))
+    systems = list(dict.fromkeys(part.system))
+    cells = {(row.system, getattr(row, by)): row for row in part.itertuples(index=False)}
+    if by == "language":
+        group = dict(zip(part.language, part.group, strict=True))
+        lines = [
+            [place, group[place], *(_number(getattr(cells.get((s, place)), "value", None)) for s in systems)]
+            for place in places
+        ]
+        return ["language", "group", *systems], lines
+    columns = ["value"] + ["interval"] * (not folded) + ["gain"] + ["log"] * bool(part.log.notna().any())
+    lines = []
+    for system in systems:
+        line = [system]
+        for place in places:
+            row = cells.get((system, place))
+            texts = dict.fromkeys(columns, "--") if row is None else _texts(row)
+            if folded and row is not None:
+                texts["value"] += f"\n{texts['interval']}"
+            line += [texts[column] for column in columns]
+        lines.append(line)
+    header = [f"{place} {column}" for place in places for column in columns]
+    return ["system", *header], lines
+
+
+def _texts(row: Any) -> dict[str, str]:
+    """A cell of Figure 5 in words."""
+    gain = "" if row.system == "backbone" else _number(row.gain, "+")
+    interval = f"{row.low:.1f}–{row.high:.1f}"
+    return {"value": _number(row.value), "interval": interval, "gain": gain, "log": _number(row.log)}
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    """One decimal, no sign before zero; dashes for what is missing."""
+    if value is None or pd.isna(value):
+        return "--"
+    shown = f"{value:{sign}.1f}"
+    return shown if shown.strip("+-0.") else "0.0"
+
+
+def _print(frame: pd.DataFrame, budget: pd.DataFrame, by: str) -> None:
+    for _, part in frame.groupby("task", sort=False):
+        out.print(_about(part), highlight=False, markup=False, soft_wrap=True)
+        terminal.print_rows(*_grid(part, by, folded=True), out)
+    names = ", ".join(dict.fromkeys(name for cell in frame.runs for name in cell.split(", ")))
+    seeds = " Several seeds: mean and t interval over them." if (frame.seeds > 1).any() else ""
+    out.print(f"Runs: {names}.{seeds} Gain: less the backbone.", highlight=False, soft_wrap=True)
+    if frame.log.notna().any() and by == "group":
+        note = "Log: mBERT in the authors' logs, the points of Figure 5; their Hit@1 is Hit@2 (protocol released)."
+        out.print(note, highlight=False, soft_wrap=True)
+    paper = f"The paper says about {figure5.SHARE:g} % for all adapters together."
+    if budget.empty:
+        out.print(f"Parameters that a system adds: not stored by these runs. {paper}", highlight=False, soft_wrap=True)
+        return
+    shown = budget[budget.system.isin(frame.system)]
+    rows = [(r.system, f"{r.parameters:,}", f"{r.share:.2f} %", r.backbone) for r in shown.itertuples(index=False)]
+    terminal.print_rows(("system", "adds parameters", "of the backbone", "backbone"), rows, out)
+    out.print(paper, highlight=False, soft_wrap=True)
+
+
+def _latex(frame: pd.DataFrame, by: str) -> str:
+    """A booktabs table per task."""
+    return "\n".join(_latex_table(part, by) for _, part in frame.groupby("task", sort=False))
+
+
+def _latex_table(part: pd.DataFrame, by: str) -> str:
+    header, rows = _grid(part, by)
+    task, names = part.task.iloc[0], list(dict.fromkeys(part.runs))
+    lines = [
+        f"% runs: {'; '.join(names)}; needs booktabs",
+        *(r"\begin{table*}", r"\centering\footnotesize"),
+        rf"\caption{{{escape(_about(part))}}}\label{{tab:ablation-{task.replace('_', '-')}}}",
+        rf"\begin{{tabular}}{{{'l' * (2 if by == 'language' else 1)}{'r' * (len(header) - 1 - (by == 'language'))}}}",
+        r"\toprule",
+        _tex_row([escape(name) for name in header]),
+        r"\midrule",
+        *(_tex_row([_tex(cell) for cell in row]) for row in rows),
+        *(r"\bottomrule", r"\end{tabular}", r"\end{table*}"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _tex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _tex(text: str) -> str:
+    """A cell: signed numbers in mathematics, ranges with a dash, system names as they are."""
+    if text[:1] in ("+", "-") and text[1:2].isdigit():
+        return f"${text}$"
+    return escape(text).replace("–", "--")
