@@ -20,6 +20,7 @@ from core.runs.store import RunDir, RunError
 from core.runs.tables import group_table
 
 _WIDE = 110  # columns of a terminal where values and intervals stand side by side
+_SIDE_BY_SIDE = 6  # columns whose intervals stand beside their values on a wide screen
 _POLL_SECONDS = 0.5
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 _SECONDS_BETWEEN_LINES = 30.0
@@ -97,13 +98,13 @@ def _watch_lines(run: RunDir, console: Console) -> Status:
 
 def print_groups(frame: pd.DataFrame, protocol: str, console: Console) -> None:
     """One table per run and task: systems in rows, main metrics by language group in columns, intervals beside values."""
-    between = " " if console.width >= _WIDE else "\n"
     for run, of_run in frame.groupby("run", sort=False):
         console.print(f"[italic]{run}\nprotocol {protocol}, in %, with intervals[/italic]", highlight=False)
         for task, rows in of_run.groupby("task", sort=False):
             table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
             wide = group_table(rows)
-            table.add_column(catalog.item("task", str(task)).title)
+            between = " " if console.width >= _WIDE and len(wide.columns) <= _SIDE_BY_SIDE else "\n"
+            table.add_column(catalog.item("task", str(task)).title, no_wrap=True)
             for group, metric in wide.columns:
                 table.add_column(f"{group}\n{metric}", justify="right", no_wrap=True)
             for (_, mode, system), cells in wide.iterrows():

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.evaluation.comparison import paired_differences
 from core.evaluation.estimates import interval
 from core.evaluation.outcomes import Outcome
 from core.evaluation.protocols import PROTOCOLS
@@ -89,6 +88,8 @@ def knock_out_rows(
     Raises:
         ValueError: If the outcomes are of different examples.
     """
+    from core.evaluation.comparison import paired_differences  # SciPy is slow to import, and reading a map needs none
+
     one_group = dict.fromkeys(full, "")
     for slot, outcomes in without.items():
         for found in paired_differences(full, outcomes, one_group, PROTOCOLS["strict"], samples, confidence, seed):
@@ -116,6 +117,26 @@ def to_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return frame.astype({column: numbers.get(column, text) for column in COLUMNS})
 
 
+def averaged(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Means over the rows that share some keys: first within each language, then every language counting once.
+
+    Args:
+        frame: What `to_frame` made, with any columns added.
+        keys: Columns that stay apart, `measure` and `fusion` among them unless the frame has one of each.
+
+    Returns:
+        The keys, `value`, `low`, `high`, `languages` (how many), `n` (texts or examples of all languages). `low` and
+        `high` are means of the ends. For null rows that is a range which holds the range of the means; for the others
+        it is the interval of the mean had the languages varied together, and wider than it where they do not.
+    """
+    means = {end: (end, "mean") for end in ("value", "low", "high")}
+    each = frame.groupby([*dict.fromkeys((*keys, "language"))], dropna=False, sort=False)
+    one_per_language = each.agg(**means, n=("n", "first")).reset_index()
+    over = one_per_language.groupby(list(keys), dropna=False, sort=False)
+    found = over.agg(**means, languages=("value", "size"), n=("n", "sum")).reset_index()
+    return found.astype({key: frame[key].dtype for key in keys})
+
+
 def over_languages(frame: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
     """A map by group of languages, each language counting once, as in the results of a group.
 
@@ -124,14 +145,29 @@ def over_languages(frame: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFra
         groups: Language -> group; languages that it leaves out are left out.
 
     Returns:
-        The keys with `group` in place of `language`, `value`, `languages` (how many), `n` (texts or examples of all).
+        What `averaged` gives for the keys of a map with `group` in place of `language`.
     """
-    keys = ["group" if key == "language" else key for key in KEYS]
     named = frame.assign(group=frame["language"].map(dict(groups))).dropna(subset="group")
-    means = named.groupby(keys, dropna=False, sort=False).agg(
-        value=("value", "mean"), languages=("value", "size"), n=("n", "sum")
-    )
-    return means.reset_index().astype({"layer": "Int64"})
+    return averaged(named, ["group" if key == "language" else key for key in KEYS])
+
+
+def beside_null(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The trained fusion's means beside those of the untrained ones.
+
+    Args:
+        frame: What `to_frame` made, with any columns added.
+        keys: Columns that stay apart, as of `averaged`, without `fusion`.
+
+    Returns:
+        What `averaged` gives of the trained rows, and `null`, `null_low`, `null_high`, `difference` (trained - null),
+        missing where there is no null, and `outside` (whether the value lies outside the null's range).
+    """
+    means = averaged(frame, [*keys, "fusion"])
+    trained, null = (means[means["fusion"] == fusion].drop(columns="fusion") for fusion in ("trained", "null"))
+    null = null.rename(columns={"value": "null", "low": "null_low", "high": "null_high"})
+    found = trained.merge(null.drop(columns=["languages", "n"]), how="left", on=list(keys))
+    outside = (found["value"] < found["null_low"]) | (found["value"] > found["null_high"])
+    return found.assign(difference=found["value"] - found["null"], outside=outside)
 
 
 def _bootstrap(values: np.ndarray, samples: int, confidence: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -219,6 +219,21 @@ class RunDir:
             rows = pd.concat([stored[stored.task != task], rows], ignore_index=True)
         write_atomic(self.fusion_map_file, rows.to_parquet(index=False))
 
+    def fusion_map(self) -> pd.DataFrame:
+        """The fusion maps of the run's tasks, with the columns of `core.evaluation.fusion_map`.
+
+        Raises:
+            RunError: If the run has none.
+        """
+        if not self.fusion_map_file.is_file():
+            if self.config.evaluation.fusion_map is None:
+                reason = "its config has no evaluation.fusion_map, the field that makes one. Train a run that has it: "
+                reason += f"workbench run {self.config_file} --set evaluation.fusion_map={{}}"
+            else:
+                reason = f"it is made when +Fusion is fine-tuned, and the run's state is {self.status().state}."
+            raise RunError(f"The run {self.name} has no fusion map: {reason}")
+        return pd.read_parquet(self.fusion_map_file)
+
     def write_results(self, rows: pd.DataFrame) -> None:
         """Replace the results."""
         write_atomic(self.results_file, rows.to_parquet(index=False))

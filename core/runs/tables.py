@@ -82,7 +82,8 @@ def group_table(frame: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> p
     rows = sorted(
         {row for row, _ in cells}, key=lambda r: (tasks.index(r[0]), r[1] != "zero-shot", SYSTEMS.index(r[2]))
     )
-    groups = [g for g in GROUPS if g in set(chosen.group)]
+    order: list[str] = list(GROUPS)
+    groups = sorted(dict.fromkeys(chosen.group), key=lambda g: (order.index(g) if g in order else len(order), g))
     present = [metric for metric in metrics if metric in set(chosen.metric)]
     columns = pd.MultiIndex.from_product([groups, present], names=["group", "metric"])
     index = pd.MultiIndex.from_tuples(rows, names=["task", "mode", "system"])

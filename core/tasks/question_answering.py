@@ -62,7 +62,7 @@ class QuestionAnswering:
     Raises:
         BenchmarkError: If a benchmark is of another task, or an answer does not stand in its context where it should.
         ValueError: If a training language has no training questions, or windows of `max_tokens` are too short for the
-            question and the stride or too long for the backbone.
+            question and the stride or too long for the backbone; or if a test question is a training question too.
     """
 
     name = "question_answering"
@@ -113,6 +113,7 @@ class QuestionAnswering:
             raise BenchmarkError(
                 f"There are no test questions in {named}. Name a benchmark that has some, such as xquad."
             )
+        self._refuse_trained_questions()
 
     def _add(self, data: BenchmarkData, split: Split, language: str) -> None:
         """Add the questions of a split in a language, where there are any."""
@@ -123,6 +124,15 @@ class QuestionAnswering:
             if split == "test":
                 cut = len(self._sets[split, language]) < len(rows)
                 self._tested[data.info.name] = self._tested.get(data.info.name, False) or cut
+
+    def _refuse_trained_questions(self) -> None:
+        trained = {id for (split, _), asked in self._sets.items() if split == "train" for id in asked.ids}
+        for (split, language), asked in self._sets.items():
+            if split == "test" and (seen := trained.intersection(asked.ids)):
+                raise ValueError(
+                    f"{len(seen)} test questions in {language!r} are training questions too, such as {min(seen)!r}. "
+                    "Test on a benchmark of other questions; one that was split in itself needs no `test_data`."
+                )
 
     @property
     def dataset(self) -> str:

@@ -24,7 +24,7 @@ ALLOWED = {
     "encoder": {"corpora.records"},
     "tasks": {"corpora", "encoder", "objectives", "evaluation"},
     "baselines": {"corpora", "objectives", "evaluation", "stages.loop"},
-    "runs": {"config", "recipes", "task_config", "evaluation.metrics", "evaluation.protocols", "evaluation.comparison"},
+    "runs": {"config", "recipes", "task_config", "evaluation"},
     "stages": {"runs", "config", "task_config", "corpora", "encoder", "objectives", "tasks", "evaluation"},
     "execution.worker": {"config", "recipes", "runs", "stages"},
     "execution.launcher": {"config", "recipes", "runs"},

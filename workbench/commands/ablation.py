@@ -1,6 +1,6 @@
 """`workbench ablation`: Figure 5 for any systems and tasks, with the parameters that each system adds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -17,6 +17,7 @@ from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from core.task_config import TaskName
 from workbench import terminal
+from workbench.commands.options import require_known
 from workbench.commands.paper_tables import escape
 from workbench.terminal import Json
 
@@ -56,7 +57,7 @@ def ablation(
         ("mode", [mode], get_args(Mode)),
         ("by", [by], ("group", "language")),
     ):
-        _require_known(option, values, allowed)
+        require_known(option, values, allowed)
     if sum((as_json, csv, latex)) > 1:
         raise ValueError("Name one of --json, --csv and --latex.")
     if figure and figure.suffix.lower() != ".html":
@@ -74,11 +75,6 @@ def ablation(
         print(_latex(frame, by), end="")  # noqa: T201
     else:
         _print(frame, stored.budget(runs), by)
-
-
-def _require_known(option: str, values: Collection[str], allowed: Collection[str]) -> None:
-    if unknown := [repr(value) for value in values if value not in allowed]:
-        raise ValueError(f"--{option}: there is no {', '.join(unknown)}. There are: {', '.join(allowed)}.")
 
 
 def _beside_the_logs(frame: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from core.task_config import TaskName
 from workbench import terminal
+from workbench.commands.options import require_known
 from workbench.terminal import Json
 
 out = terminal.screen()
@@ -54,10 +55,10 @@ def compare(
     allowed: dict[str, Collection[str]]
     allowed = {"task": get_args(TaskName), "mode": get_args(Mode), "protocol": PROTOCOLS, "by": ("group", "language")}
     for option, value in {"task": task, "mode": mode, "protocol": protocol, "by": by}.items():
-        _require_known(option, [value], allowed[option])
-    _require_known("systems", systems, SYSTEMS)
+        require_known(option, [value], allowed[option])
+    require_known("systems", systems, SYSTEMS)
     metrics = list(dict.fromkeys(metric or [m for m in MAIN_METRICS if m in METRICS[task]]))
-    _require_known("metric", metrics, METRICS[task])
+    require_known("metric", metrics, METRICS[task])
     if PROTOCOLS[protocol].ranks_only and METRICS[task] is not RANKING_METRICS:
         raise ValueError(f"--protocol {protocol} reads ranks, and {task} has none. Take strict, last or best-test.")
     chosen = [RunDir.open(name) for name in run or []] or [tables.newest_with_results(list_runs())]
@@ -74,11 +75,6 @@ def compare(
         print(frame.to_csv(index=False), end="")  # noqa: T201
     else:
         _print(frame, chosen, about, by)
-
-
-def _require_known(option: str, values: Collection[str], allowed: Collection[str]) -> None:
-    if unknown := [repr(value) for value in values if value not in allowed]:
-        raise ValueError(f"--{option}: there is no {', '.join(unknown)}. There are: {', '.join(allowed)}.")
 
 
 def _require_only_seeds_differ(runs: Sequence[RunDir]) -> None:

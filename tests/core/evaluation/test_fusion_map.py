@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.evaluation.fusion_map import COLUMNS, MEASURES, knock_out_rows, map_rows, over_languages, to_frame
+from core.evaluation.fusion_map import (
+    COLUMNS,
+    MEASURES,
+    beside_null,
+    knock_out_rows,
+    map_rows,
+    over_languages,
+    to_frame,
+)
 from core.evaluation.outcomes import LanguageRanks
 from core.evaluation.protocols import RANK_SETS
 
@@ -153,7 +161,13 @@ def test_groups_are_means_over_their_languages() -> None:
         *(of("de", -3.0, 8, **knock_out), of("fr", -1.0, 8, **knock_out), of("xx", 50.0, 8, **knock_out)),
     ]
     found = over_languages(to_frame(rows), {"de": "Sup", "fr": "Sup", "eo": "ZS-Un"})
-    assert list(found.columns) == [c if c != "language" else "group" for c in COLUMNS[:7]] + ["value", "languages", "n"]
+    assert list(found.columns) == [c if c != "language" else "group" for c in COLUMNS[:7]] + [
+        "value",
+        "low",
+        "high",
+        "languages",
+        "n",
+    ]
     assert len(found) == 5
     row = cell(found, group="Sup", measure="weight", layer=1, slot="ep")
     assert (row.value, row.languages, row.n) == (pytest.approx(0.3), 2, 40)
@@ -165,3 +179,30 @@ def test_groups_are_means_over_their_languages() -> None:
     assert cell(found, group="ZS-Un").value == pytest.approx(0.9)
     assert not math.isnan(found.value.sum())
     assert str(found.layer.dtype) == "Int64"
+
+
+def test_trained_means_beside_those_of_untrained_fusions() -> None:
+    """Languages count once: `de` has two layers, `fr` one; entropy has no null and no slot."""
+
+    def of(language: str, layer: int, value: float, low: float, high: float, fusion: str = "trained", **keys) -> dict:
+        same = {"task": "ner", "measure": "weight", "slot": "ep", "metric": None, "n": {"de": 10, "fr": 30}[language]}
+        found = {"language": language, "layer": layer, "value": value, "low": low, "high": high, "fusion": fusion}
+        return {**same, **found, **keys}
+
+    rows = [
+        *(of("de", 0, 0.2, 0.1, 0.3), of("de", 1, 0.6, 0.5, 0.9), of("fr", 0, 0.8, 0.6, 1.0)),
+        *(of("de", 0, 0.5, 0.3, 0.6, "null"), of("de", 1, 0.3, 0.1, 0.4, "null"), of("fr", 0, 0.4, 0.3, 0.5, "null")),
+        of("fr", 0, 0.9, 0.8, 1.0, measure="entropy", slot=None),
+    ]
+    found = beside_null(to_frame(rows), ["measure", "slot"])
+    assert list(found.measure) == ["weight", "entropy"]
+    weight, entropy = found.iloc[0], found.iloc[1]
+    assert (weight.value, weight.low, weight.high) == pytest.approx((0.6, 0.45, 0.8))  # of 0.4 and 0.8, ...
+    assert (weight.null, weight.null_low, weight.null_high) == pytest.approx((0.4, 0.25, 0.5))
+    assert (weight.difference, weight.outside, weight.languages, weight.n) == (pytest.approx(0.2), True, 2, 40)
+    assert math.isnan(entropy.null)
+    assert (entropy.value, entropy.outside, entropy.languages, entropy.n) == (0.9, False, 1, 30)
+    layers = beside_null(to_frame(rows), ["measure", "slot", "layer"])
+    assert str(layers.layer.dtype) == "Int64"
+    assert layers[layers.measure == "weight"].value.tolist() == pytest.approx([0.5, 0.6])
+    assert layers[layers.measure == "weight"].outside.tolist() == [False, True]  # 0.3 to 0.55; 0.1 to 0.4

@@ -535,6 +535,19 @@ def test_what_cannot_be_asked_is_said(backbone: Backbone, benchmark: BenchmarkDa
         QuestionAnswering(backbone, untested, [], **WINDOW)
 
 
+def test_questions_that_were_trained_on_are_no_test(
+    backbone: Backbone, benchmark: BenchmarkData, tmp_path: Path
+) -> None:
+    """XQuAD split in itself as training set, and whole as test set, would ask what was taught."""
+    draft = Draft("whole", "question_answering", "tests", "MIT", "The training questions as test questions.")
+    text, _ = TEXTS["en"]
+    context = draft.add("contexts", "Ada", text)
+    for number in (1, 7):
+        draft.add("questions", "en", "test", f"train{number}", context, "who", [{"text": text[:5], "start": 0}])
+    with pytest.raises(ValueError, match=r"1 test questions in 'en' are training questions too, such as 'train1'"):
+        QuestionAnswering(backbone, benchmark, [draft.write(tmp_path / "whole", RowLog())], **WINDOW)
+
+
 def test_measuring_needs_a_head_and_probing_a_language_with_questions(
     task: QuestionAnswering, encoder: TextEncoder
 ) -> None:
