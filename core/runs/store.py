@@ -1,6 +1,7 @@
 """One run, one folder. This class owns every file name in it; nothing else spells one.
 
-    config.yaml  provenance.json  status.json  events.jsonl  results.parquet  outcomes/*.npz  log.txt  checkpoints/<stage>/
+    config.yaml  provenance.json  status.json  events.jsonl  results.parquet  outcomes/*.npz
+    fusion_map.parquet  log.txt  checkpoints/<stage>/
 
 Files are the protocol between a job and whoever watches it: a job does not know that an app exists, and the app never
 holds a pipe to a job. Every file is written under a temporary name and moved into place; `events.jsonl` and `log.txt`

@@ -172,10 +172,10 @@ def _headline(part: pd.DataFrame, metric: str) -> str:
     if knock_outs.empty:
         return line
     worst = knock_outs.loc[knock_outs.value.idxmin()]
-    effect = f"{metric} {_number(worst.value, 'knock_out')} ({_ends(worst.low, worst.high, 'knock_out')})"
-    worst_first = "Knocking out {} hurts most" if worst.value < 0 else "No knock-out hurts; that of {} helps least"
-    hurts = worst_first.format(worst.slot)
-    return f"{line} {hurts}: {effect}."
+    if worst.value >= 0:
+        return f"{line} No knock-out lowers {metric}."
+    effect = f"{_number(worst.value, 'knock_out')} ({_ends(worst.low, worst.high, 'knock_out')})"
+    return f"{line} Knocking out {worst.slot} hurts most: {metric} {effect}."
 
 
 def _print_tables(shown: pd.DataFrame, measure: str, by: str, null: bool) -> None:
@@ -237,7 +237,9 @@ def _marked(text: str, mark: bool) -> str:
 
 
 def _number(value: float, measure: str) -> str:
-    return f"{value:{'+' if measure == 'knock_out' else ''}.{_DIGITS.get(measure, 3)}f}"
+    """A value with the measure's decimals; an effect has a sign unless it is zero."""
+    shown = f"{value:{'+' if measure == 'knock_out' else ''}.{_DIGITS.get(measure, 3)}f}"
+    return shown if shown.strip("+-0.") else shown.lstrip("+-")
 
 
 def _ends(low: float, high: float, measure: str) -> str:

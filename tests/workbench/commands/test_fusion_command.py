@@ -180,6 +180,17 @@ def test_for_people(run: RunDir) -> None:
     assert "Mean weight of each slot by task" not in shown(run.name, "--task", "ner")
 
 
+def test_a_task_that_no_knock_out_hurts() -> None:
+    run = make_run()
+    better = run.fusion_map().query("task == 'ner'")
+    effect = better.measure == "knock_out"
+    better.loc[effect, ["value", "low", "high"]] = (0.0, -0.04, 0.04)
+    run.add_fusion_map("ner", better)
+    text = shown(run.name, "--task", "ner", "--measure", "knock_out")
+    assert "46% of the tokens. No knock-out lowers F1.\n" in text
+    assert "all 0.0 0.0\n0.0 to 0.0 0.0 to 0.0" in text
+
+
 def test_side_by_side(run: RunDir) -> None:
     text = shown(run.name, "--task", "ner", "--null", "--by", "group")
     assert "group slot trained interval untrained range difference" in text
