@@ -55,7 +55,8 @@ def stamp(run: RunDir) -> str:
     attempt = (record.get("attempts") or [{}])[-1]
     corpus = record.get("data", {}).get("corpus", {}).get("sha256", "unknown")
     commit = attempt.get("commit", f"version {attempt.get('versions', {}).get(DISTRIBUTION, 'unknown')}")
-    return f"run {run.name}, config {run.config.fingerprint()}, corpus {corpus[:12]}, commit {commit[:19]}"
+    fingerprint = record.get("fingerprint") or run.config.fingerprint()
+    return f"run {run.name}, config {fingerprint}, corpus {corpus[:12]}, commit {commit[:19]}"
 
 
 def versions() -> dict[str, str]:

@@ -23,7 +23,7 @@ COMMANDS = (
     *("demo", "run", "resume", "stop", "runs", "tables", "up"),
     *("backbone get", "backbone trim", "corpus build", "corpus info", "corpus merge", "corpus stats", "corpus lint"),
     *("corpus build wikidata", "corpus build xfactr", "benchmark build", "benchmark extend", "benchmark info"),
-    *("data list", "data get", "compare", "audit"),
+    *("data list", "data get", "compare", "audit", "ablation", "fusion", "answers"),
 )
 
 

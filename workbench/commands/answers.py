@@ -1,6 +1,6 @@
 """`workbench answers`: the answers that a run gave, in the format of SQuAD's own evaluation script."""
 
-from typing import Annotated, get_args
+from typing import Annotated, cast
 
 import typer
 
@@ -8,6 +8,7 @@ from core.config import SYSTEMS
 from core.evaluation.protocols import WEIGHTS, Weights
 from core.runs.store import RunDir
 from workbench import terminal
+from workbench.commands.options import require_known
 
 _TASK, _MODE = "question_answering", "fine-tuned"
 
@@ -27,12 +28,12 @@ def answers(
     from core.evaluation.outcomes import from_arrays
 
     chosen = RunDir.open(run)
-    if weights not in get_args(Weights):
-        raise ValueError(f"--weights: there is no {weights!r}. There are: {', '.join(WEIGHTS)}.")
-    present = [s for s in SYSTEMS if chosen.outcome_file(_TASK, s, _MODE, weights).is_file()]  # type: ignore[arg-type]
+    require_known("weights", [weights], WEIGHTS)
+    kind = cast(Weights, weights)
+    present = [s for s in SYSTEMS if chosen.outcome_file(_TASK, s, _MODE, kind).is_file()]
     if system not in present:
         raise ValueError(f"{run} has no answers of {system}. It has answers of: {', '.join(present) or 'no system'}.")
-    found = from_arrays(_TASK, chosen.read_outcomes(_TASK, system, _MODE, weights))  # type: ignore[arg-type]
+    found = from_arrays(_TASK, chosen.read_outcomes(_TASK, system, _MODE, kind))
     if language not in found:
         raise ValueError(f"{run} has no answers in {language!r}. It has: {', '.join(found)}.")
     terminal.print_json(n_best_predictions(found[language]) if n_best else official_predictions(found[language]))
