@@ -6,6 +6,7 @@ learn, three where everything does.
 
 from core.stages.fine_tuning import fine_tuned_stage
 from core.stages.fusion_training import CORPUS_STAGE, fusion_stage
+from core.stages.heads import head_stage
 from core.stages.workspace import Workspace
 from core.task_config import Optimisation, TaskName
 
@@ -38,6 +39,8 @@ def expected_work(work: Workspace) -> dict[str, float]:
             key = fine_tuned_stage(task, system)
             if system == "+Fusion":
                 effort[fusion_stage(task)] = 2 * cost * _pairs(plan.fusion_training, epoch) * tokens
+            elif work.has_head(task):  # no gradient passes through the encoder
+                effort[head_stage(task, system)] = _pairs(plan.fusion_training, epoch) * tokens
             steps = _pairs(plan.fine_tuning, epoch) if plan.fine_tuning else 0
             effort[key] = cost * (3 * steps * tokens + tests * test[task])
             effort[f"{key}.test"] = cost * test[task]

@@ -1,7 +1,7 @@
 """Stage 4: everything on a task's training set (paper, section 4.1), and which of its weights are reported.
 
 Validation happens before the first step and at even distances after it, so a fine-tuning that only harms is not
-reported; a fresh head is not worth validating before the first step. `best_test_per_language` is the rule behind Table
+reported. `best_test_per_language` is the rule behind Table
 11 of the paper: it picks on the test set, one checkpoint per language, and is here to show how much that gains.
 """
 
@@ -21,7 +21,15 @@ from core.evaluation.protocols import PROTOCOLS
 from core.runs.store import write_atomic
 from core.stages.fusion_maps import map_fusion
 from core.stages.fusion_training import fusion_stage, train_task_fusion
-from core.stages.heads import fresh_head, head_parameters, load_head, save_head, task_loss
+from core.stages.heads import (
+    fresh_head,
+    head_parameters,
+    head_stage,
+    load_head,
+    save_head,
+    task_loss,
+    train_head,
+)
 from core.stages.loop import Step
 from core.stages.measurement import measure_task
 from core.stages.stage import Stage, stage_seed, train_stage
@@ -45,6 +53,8 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
             train_task_fusion(work, task, head)
         else:
             work.reset()
+            if head is not None:
+                train_head(work, task, system, head)
         choice = Choice(work, task, system, plan, head)
         steps = 0
         if plan.fine_tuning is not None:
@@ -53,8 +63,7 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
             loss, trained = task_loss(work, task, head), choice.weights()
             stage = Stage(key, title, part, trained, samplers, plan.fine_tuning, loss, head)
             steps = stage.steps
-            if head is None or part == FUSION:
-                choice.consider(Step(0, steps, 0.0, 0.0, 0))
+            choice.consider(Step(0, steps, 0.0, 0.0, 0))
             if steps not in choice.history:  # else an earlier attempt ended while it measured
                 train_stage(work, stage, on_step=choice.consider)
         outcomes = choice.outcomes(f"{key}.test")
@@ -67,8 +76,8 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
                 choice.save(folder)
 
         work.keep(key, write, {"steps": steps, "validation": choice.history})
-    elif part == FUSION:
-        work.journal.finish(fusion_stage(task))
+    else:
+        work.journal.finish(fusion_stage(task) if part == FUSION else head_stage(task, system))
     work.journal.finish(key)
     work.journal.finish(f"{key}.test")
 

@@ -1,4 +1,9 @@
-"""The heads of the tasks that have one: made, named among what a stage trains, and kept beside the stage's weights."""
+"""The heads of the tasks that have one: made, trained in stage 3, and kept beside the weights of their stage.
+
+Stage 3 trains what is new with everything else frozen: the fusion and the head of a fused system
+(`core.stages.fusion_training`), the head alone of any other, with the same budget, so that no system has a head that saw
+more.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,9 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from core.config import SYSTEM_PARTS, System
 from core.encoder.weights import WeightsError
 from core.stages.loop import HEAD_PREFIX
-from core.stages.stage import stage_seed
+from core.stages.stage import Stage, stage_seed, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import TaskName
 from core.tasks.task import HeadTask
@@ -25,6 +31,24 @@ def fresh_head(work: Workspace, task: TaskName) -> nn.Module | None:
         return None
     torch.manual_seed(stage_seed(work.config.seed, f"{task}.head"))
     return cast(HeadTask, work.tasks[task]).new_head(work.backbone.dim).to(work.encoder.device).eval()
+
+
+def head_stage(task: TaskName, system: System) -> str:
+    """Key of stage 3 of a system without fusion."""
+    return f"head.{task}.{system.lstrip('+').lower()}"
+
+
+def train_head(work: Workspace, task: TaskName, system: System, head: nn.Module) -> None:
+    """Train the head of a system without fusion, the encoder frozen, and keep it, or load it where it is kept."""
+    key, part, plan = head_stage(task, system), SYSTEM_PARTS[system], work.config.tasks.chosen()[task]
+    if not work.is_done(key):
+        samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
+        title, loss = f"training the head of {system} on {task.replace('_', ' ')}", task_loss(work, task, head)
+        stage = Stage(key, title, part, head_parameters(head), samplers, plan.fusion_training, loss, head)
+        train_stage(work, stage)
+        work.keep(key, lambda folder: save_head(head, folder), {"steps": stage.steps})
+    load_head(head, work.run.checkpoint_dir(key))
+    work.journal.finish(key)
 
 
 def head_parameters(head: nn.Module | None) -> dict[str, nn.Parameter]:

@@ -102,6 +102,12 @@ def test_a_run_of_the_three_tasks_has_all_their_results(finished: RunDir) -> Non
     assert set(rows.n[rows.language.notna()]) == {8}
 
 
+def test_all_the_work_that_was_expected_is_done(finished: RunDir) -> None:
+    status = finished.status()
+    assert status.done == pytest.approx(status.total, rel=1e-9)
+    assert status.total > 1000
+
+
 def test_the_budget_of_every_system_is_kept(finished: RunDir) -> None:
     budget = finished.provenance()["budget"]
     assert budget["+EP"] == budget["+TS"] > 0
@@ -194,12 +200,26 @@ def test_every_system_starts_from_the_same_head(open_headed: OpenWork) -> None:
     assert all(torch.equal(one[k], other[k]) for k in one)
 
 
-def test_a_task_measured_before_its_head_has_learnt_is_not_chosen(open_headed: OpenWork) -> None:
-    """Step 0 is no candidate of a system whose head is fresh."""
+def test_stage_three_of_a_system_without_fusion_trains_its_head_alone(open_headed: OpenWork) -> None:
+    """With as many steps as the fused system's; without stage 4 this is what is reported."""
+    work = open_headed(tasks=("ner",), plan={"fine_tuning": None})
+    before = {n: p.detach().clone() for n, p in work.backbone.model.named_parameters()}
+    start = fresh_head(work, "ner").state_dict()
+    fine_tune(work, "ner", "+EP")
+    folders = [work.run.checkpoint_dir(f"{stage}.ner.ep") for stage in ("head", "fine-tuned")]
+    trained, reported = (load_file(folder / "head.safetensors") for folder in folders)
+    assert all(torch.equal(trained[k], reported[k]) for k in trained)
+    assert not torch.equal(trained["1.weight"], start["1.weight"])
+    after = dict(work.backbone.model.named_parameters())
+    assert all(torch.equal(after[n].half(), p.half()) for n, p in before.items())
+    assert json.loads((folders[0] / "done.json").read_text())["steps"] == FINE["steps"]
+
+
+def test_stage_four_is_validated_from_its_first_weights_on(open_headed: OpenWork) -> None:
     work = open_headed(tasks=("ner",))
     fine_tune(work, "ner", "backbone")
     history = json.loads((work.run.checkpoint_dir("fine-tuned.ner.backbone") / "done.json").read_text())["validation"]
-    assert list(history) == ["2", "4"]
+    assert list(history) == ["0", "2", "4"]
 
 
 def test_adapters_of_another_run_are_taken_and_named(finished: RunDir, tiny_config: RunConfig, benchmarks) -> None:
