@@ -4,7 +4,10 @@ The unit is one token passed forward through the backbone. A trained token costs
 learn, three where everything does.
 """
 
+from core.config import FusionMap
+from core.encoder.adapter_set import SMALL
 from core.stages.fine_tuning import fine_tuned_stage
+from core.stages.fusion_maps import map_stage
 from core.stages.fusion_training import CORPUS_STAGE, fusion_stage
 from core.stages.heads import head_stage
 from core.stages.workspace import Workspace
@@ -39,12 +42,23 @@ def expected_work(work: Workspace) -> dict[str, float]:
             key = fine_tuned_stage(task, system)
             if system == "+Fusion":
                 effort[fusion_stage(task)] = 2 * cost * _pairs(plan.fusion_training, epoch) * tokens
+                effort[map_stage(task)] = (
+                    cost * tokens * len(work.languages[task]) * _mapped(config.evaluation.fusion_map)
+                )
             elif work.has_head(task):  # no gradient passes through the encoder
                 effort[head_stage(task, system)] = _pairs(plan.fusion_training, epoch) * tokens
             steps = _pairs(plan.fine_tuning, epoch) if plan.fine_tuning else 0
             effort[key] = cost * (3 * steps * tokens + tests * test[task])
             effort[f"{key}.test"] = cost * test[task]
     return effort
+
+
+def _mapped(plan: FusionMap | None) -> float:
+    """Examples per language that a fusion map passes forward, all its passes counted."""
+    if plan is None:
+        return 0.0
+    measured = len(SMALL) + 2 if plan.knock_out else 0  # the full fusion, and without each slot
+    return plan.examples * (1 + plan.null_fusions + measured)
 
 
 def _pairs(plan: Optimisation, epoch: int) -> float:

@@ -19,7 +19,7 @@ from core.encoder.weights import load_weights, save_weights
 from core.evaluation.outcomes import Outcome, from_arrays, to_arrays
 from core.evaluation.protocols import PROTOCOLS
 from core.runs.store import write_atomic
-from core.stages.fusion_maps import map_fusion
+from core.stages.fusion_maps import map_fusion, map_stage
 from core.stages.fusion_training import fusion_stage, train_task_fusion
 from core.stages.heads import (
     fresh_head,
@@ -77,7 +77,9 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
 
         work.keep(key, write, {"steps": steps, "validation": choice.history})
     else:
-        work.journal.finish(fusion_stage(task) if part == FUSION else head_stage(task, system))
+        earlier = (fusion_stage(task), map_stage(task)) if part == FUSION else (head_stage(task, system),)
+        for done in earlier:
+            work.journal.finish(done)
     work.journal.finish(key)
     work.journal.finish(f"{key}.test")
 

@@ -12,6 +12,11 @@ from core.stages.workspace import Workspace
 from core.task_config import TaskName
 
 
+def map_stage(task: TaskName) -> str:
+    """Key of a task's fusion map."""
+    return f"fusion_map.{task}"
+
+
 def map_fusion(work: Workspace, task: TaskName, head: nn.Module | None) -> None:
     """Add a task's fusion map to the run's, on sampled test examples of every test language.
 
@@ -22,7 +27,7 @@ def map_fusion(work: Workspace, task: TaskName, head: nn.Module | None) -> None:
     """
     plan, measured = work.config.evaluation.fusion_map, work.config.evaluation
     assert plan is not None  # asked for only where the config has one
-    work.journal.begin(f"fusion_map.{task}", f"looking into the fusion for {task.replace('_', ' ')}")
+    work.journal.begin(map_stage(task), f"looking into the fusion for {task.replace('_', ' ')}")
     encoder, languages, tokens = work.encoder, work.languages[task], work.config.compute.tokens_per_pass
     asked = {language: work.tasks[task].probe_texts(language, plan.examples) for language in languages}
     texts = {language: TokenBatch.whole(batch.ids, batch.lengths) for language, batch in asked.items()}
@@ -40,3 +45,4 @@ def map_fusion(work: Workspace, task: TaskName, head: nn.Module | None) -> None:
     rows = list(map_rows(task, work.adapters.slots, trained, null, samples, confidence))
     rows += knock_out_rows(task, full, without, samples, confidence)
     work.run.add_fusion_map(task, to_frame(rows))
+    work.journal.finish(map_stage(task))
