@@ -7,6 +7,7 @@ import numpy as np
 
 from core.corpora.records import Split
 from core.tasks.name_index import Graphs
+from core.tasks.sources import require_training
 from core.tasks.task import sample
 
 
@@ -75,19 +76,15 @@ class GraphExamples:
         """Training rows of some languages, in the order of the languages.
 
         Raises:
-            ValueError: If one has none, or there are fewer than two rows.
+            ValueError: If one has none, no language is asked for, or there are fewer than two rows.
         """
         train = np.flatnonzero((self.folder == 0) & (self.split == "train"))
         there, name = np.unique(self.language[train]).tolist(), self.graphs.folders[0].info.name
-        if missing := [code for code in languages if code not in there]:
-            raise ValueError(
-                f"{name} has no training examples of {self.graphs.task} in {', '.join(missing)}. "
-                f"It has some in: {', '.join(there) or 'no language'}."
-            )
-        rows = np.concatenate([np.zeros(0, np.int64), *(train[self.language[train] == code] for code in languages)])
+        require_training(name, f"examples of {self.graphs.task}", languages, there)
+        rows = np.concatenate([train[self.language[train] == code] for code in languages])
         if len(rows) < 2:
             raise ValueError(
-                f"{name} has {len(rows)} training example(s) of {self.graphs.task} in {', '.join(languages) or 'none'}; "
+                f"{name} has {len(rows)} training example(s) of {self.graphs.task} in {', '.join(languages)}; "
                 "a contrast needs two. Name more training languages."
             )
         return rows

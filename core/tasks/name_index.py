@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from core.corpora.benchmarks.store import BenchmarkData, BenchmarkError, Task
+from core.corpora.benchmarks.store import BenchmarkData, Task
 from core.corpora.draws import string_numbers
 from core.corpora.records import SpecialTokens
 from core.corpora.token_store import TokenTables
+from core.tasks.sources import require_task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -90,9 +91,7 @@ class Graphs:
         phrase_tokens: int,
         prefix: str,
     ) -> None:
-        if wrong := [folder for folder in (data, *tests) if folder.info.task != task]:
-            info = wrong[0].info
-            raise BenchmarkError(f"{info.name} in {wrong[0].path} is a benchmark of {info.task}, not of {task}.")
+        require_task(task, (data, *tests))
         unique = {folder.info.fingerprint: folder for folder in (data, *tests)}
         self.task, self.folders = task, tuple(unique.values())
         self.test_folders = [list(unique).index(folder.info.fingerprint) for folder in tests or (data,)]

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.corpora.benchmarks.store import BenchmarkData, BenchmarkError
+from core.corpora.benchmarks.store import BenchmarkData
 from core.corpora.records import SpecialTokens, Split, TokenBatch, ragged_index
 from core.encoder.backbones import Backbone
 from core.encoder.text_encoder import TextEncoder
 from core.evaluation.spans import OUTSIDE, PredictedSpans, read_labels
-from core.tasks.task import Advance, ExampleStream, sample
+from core.tasks.sources import Sources
+from core.tasks.task import Advance, ExampleStream, require_head, sample
 from core.tasks.word_windows import Sentences, WordBatch, lay_out
 
 
@@ -37,7 +38,8 @@ class NER:
         prefix: Text before every window, such as "query: ".
 
     Raises:
-        BenchmarkError: If a benchmark is of another task, or tags a word with what is none of the labels.
+        BenchmarkError: If a benchmark is of another task or tags a word with what is none of the labels, or there are
+            no test sentences.
         ValueError: If a training language has no training sentences, or a window has no room for a word.
     """
 
@@ -55,13 +57,10 @@ class NER:
         dropout: float = 0.1,
         prefix: str = "",
     ) -> None:
-        sources = tuple(tests) or (data,)
-        for source in (data, *sources):
-            if source.info.task != self.name:
-                raise BenchmarkError(f"{source.path} is a benchmark of {source.info.task}, not of {self.name}.")
+        sources = Sources("ner", data, tests, train_languages, test_limit, "sentences")
+        self.train_languages, self.dataset = sources.train_languages, sources.title
         read_labels(data.info.labels)
         self.labels, self.dropout = tuple(data.info.labels), dropout
-        self.train_languages = tuple(dict.fromkeys(train_languages))
         special = SpecialTokens.of(backbone.tokenizer, prefix)
         if (room := max_tokens - len(special.prefix) - len(special.suffix)) < 1:
             least = max_tokens - room + 1
@@ -70,35 +69,21 @@ class NER:
         def sentences(source: BenchmarkData, rows: np.ndarray) -> Sentences:
             return lay_out(source, rows, self.labels, backbone.tokenizer, special, room)
 
-        train = [data.rows("sentences", language=language, split="train") for language in self.train_languages]
-        lacking = [language for language, rows in zip(self.train_languages, train, strict=True) if not len(rows)]
-        if lacking or not train:
-            known = [size["language"] for size in data.sizes() if size["split"] == "train"]
-            raise ValueError(
-                f"{data.info.name} has no training sentences in {', '.join(lacking) or 'an empty list of languages'}. "
-                f"It has them in: {', '.join(known) or 'no language'}."
-            )
-        self._train = sentences(data, np.concatenate(train))
+        self._train = sentences(data, np.concatenate([rows for _, _, rows in sources.parts("train")]))
         if not len(self._train.windows):
             raise ValueError(
                 f"The tokenizer makes nothing of any training word of {data.info.name}. Look at its words."
             )
-        self._asked: dict[tuple[Split, str], Sentences] = {}
-        cut = False
-        for source in sources:
-            for language in source.languages:
-                rows = source.rows("sentences", language=language, split="test")
-                if len(rows) and ("test", language) not in self._asked:
-                    cut |= test_limit is not None and len(rows) > test_limit
-                    self._asked["test", language] = sentences(source, sample(rows, test_limit))
-        for language in self.train_languages:
-            if len(rows := data.rows("sentences", language=language, split="valid")):
-                self._asked["valid", language] = sentences(data, rows)
+        asked: tuple[Split, ...] = ("test", "valid")
+        self._asked = {
+            (split, language): sentences(source, rows)
+            for split in asked
+            for language, source, rows in sources.parts(split)
+            if split == "test" or language in self.train_languages
+        }
         sizes = [len(s.words) for s in self._asked.values()]
         # Test sentences are numbered from 0 on, through all languages: none is a translation of another.
         self._first_unit = dict(zip(self._asked, np.append(0, np.cumsum(sizes)), strict=False))
-        names = " + ".join(dict.fromkeys(source.info.name for source in sources))
-        self.dataset = f"{names}, {test_limit} test sentences a language" if cut else names
 
     def test_sizes(self) -> dict[str, int]:
         """Test sentences of every language."""
@@ -141,8 +126,7 @@ class NER:
         Raises:
             ValueError: If there is no head.
         """
-        if head is None:
-            raise ValueError(f"{self.name} is measured with a head on the encoder: give what new_head made.")
+        head = require_head(head, self.name)
         asked = {language: s for language in languages if (s := self._asked.get((split, language)))}
         chosen = {language: sample(np.arange(len(s.words)), limit) for language, s in asked.items()}
         windows = {language: asked[language].windows_of(rows) for language, rows in chosen.items()}

@@ -15,14 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.corpora.benchmarks.store import BenchmarkData, BenchmarkError
-from core.corpora.records import Split, TokenBatch, ragged_index
+from core.corpora.benchmarks.store import BenchmarkData
+from core.corpora.records import SPLITS, Split, TokenBatch, ragged_index
 from core.encoder.backbones import Backbone
 from core.encoder.text_encoder import TextEncoder
 from core.evaluation.answers import PredictedAnswers
 from core.tasks.answer_windows import WindowLayout, best_answers
 from core.tasks.question_set import QuestionSet
-from core.tasks.task import Advance, ExampleStream, sample
+from core.tasks.sources import Sources
+from core.tasks.task import Advance, ExampleStream, require_head, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class QuestionAnswering:
         prefix: Text in front of every question, such as "query: ".
 
     Raises:
-        BenchmarkError: If a benchmark is of another task, or an answer does not stand in its context where it should.
+        BenchmarkError: If a benchmark is of another task, there are no test questions, or an answer does not stand in
+            its context where it should.
         ValueError: If a training language has no training questions, or windows of `max_tokens` are too short for the
             question and the stride or too long for the backbone; or if a test question is a training question too.
     """
@@ -82,48 +84,17 @@ class QuestionAnswering:
         n_best: int = 20,
         prefix: str = "",
     ) -> None:
-        for benchmark in (data, *tests):
-            if benchmark.info.task != self.name:
-                raise BenchmarkError(
-                    f"{benchmark.path} is a benchmark of {benchmark.info.task}, not of {self.name}. Name one of "
-                    "questions, such as squad or xquad."
-                )
+        sources = Sources("question_answering", data, tests, train_languages, test_limit, "questions", order="id")
+        self.train_languages, self.dataset = sources.train_languages, sources.title
+        self.answer_tokens, self.n_best = answer_tokens, n_best
         _require_positions(backbone, max_tokens)
-        self.tokenizer, self.train_languages = backbone.tokenizer, tuple(train_languages)
-        self.test_limit, self.answer_tokens, self.n_best = test_limit, answer_tokens, n_best
-        self.layout = WindowLayout.of(self.tokenizer, prefix, max_tokens, stride, question_tokens)
-        self._sets: dict[tuple[Split, str], QuestionSet] = {}
-        self._tested: dict[str, bool] = {}  # benchmark tested on -> whether test questions of it are left out
-        known = [lang for lang in data.languages if len(data.rows("questions", language=lang, split="train"))]
-        for language in self.train_languages:
-            if language not in known:
-                raise ValueError(
-                    f"The benchmark {data.info.name} has no training questions in language {language!r}. It has some "
-                    f"in: {', '.join(known) or 'no language'}."
-                )
-            self._add(data, "train", language)
-        for language in data.languages:
-            self._add(data, "valid", language)
-        for benchmark in tests or (data,):
-            for language in benchmark.languages:
-                if ("test", language) not in self._sets:
-                    self._add(benchmark, "test", language)
-        if not self._tested:
-            named = ", ".join(benchmark.info.name for benchmark in tests or (data,))
-            raise BenchmarkError(
-                f"There are no test questions in {named}. Name a benchmark that has some, such as xquad."
-            )
+        layout = WindowLayout.of(backbone.tokenizer, prefix, max_tokens, stride, question_tokens)
+        self._sets = {
+            (split, language): QuestionSet.read(benchmark, rows, backbone.tokenizer, layout)
+            for split in SPLITS
+            for language, benchmark, rows in sources.parts(split)
+        }
         self._refuse_trained_questions()
-
-    def _add(self, data: BenchmarkData, split: Split, language: str) -> None:
-        """Add the questions of a split in a language, where there are any."""
-        limit = self.test_limit if split == "test" else None
-        rows = data.rows("questions", split=split, language=language)
-        if len(rows):
-            self._sets[split, language] = QuestionSet.read(data, rows, self.tokenizer, self.layout, limit)
-            if split == "test":
-                cut = len(self._sets[split, language]) < len(rows)
-                self._tested[data.info.name] = self._tested.get(data.info.name, False) or cut
 
     def _refuse_trained_questions(self) -> None:
         trained = {id for (split, _), asked in self._sets.items() if split == "train" for id in asked.ids}
@@ -133,12 +104,6 @@ class QuestionAnswering:
                     f"{len(seen)} test questions in {language!r} are training questions too, such as {min(seen)!r}. "
                     "Test on a benchmark of other questions; one that was split in itself needs no `test_data`."
                 )
-
-    @property
-    def dataset(self) -> str:
-        """Names of the benchmarks tested on, with the number of questions where not all are asked."""
-        cut = any(self._tested.values())
-        return ", ".join(self._tested) + (f", {self.test_limit} test questions a language" if cut else "")
 
     def test_sizes(self) -> dict[str, int]:
         """Test questions of every language, by code."""
@@ -200,8 +165,7 @@ class QuestionAnswering:
         Raises:
             ValueError: If there is no head.
         """
-        if head is None:
-            raise ValueError("Question answering needs a head on the encoder: give what `new_head` made, trained.")
+        head = require_head(head, self.name)
         asked = {lang: self._questions(split, lang, limit) for lang in languages if (split, lang) in self._sets}
         if not asked:
             return {}

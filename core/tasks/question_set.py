@@ -8,7 +8,6 @@ import numpy as np
 
 from core.corpora.benchmarks.store import BenchmarkData, BenchmarkError
 from core.tasks.answer_windows import Pieces, WindowLayout, Windows
-from core.tasks.task import sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """The questions of one split in one language, by id.
+    """Questions of one split in one language.
 
     Attributes:
-        ids: Id of each question, sorted.
+        ids: Id of each question.
         gold: Its right answers.
         answer: First character of its first answer, and one past the last, shape (questions, 2).
         context: Number of its context, shape (questions,).
@@ -38,27 +37,20 @@ class QuestionSet:
 
     @classmethod
     def read(
-        cls,
-        data: BenchmarkData,
-        rows: np.ndarray,
-        tokenizer: "PreTrainedTokenizerFast",
-        layout: WindowLayout,
-        limit: int | None = None,
+        cls, data: BenchmarkData, rows: np.ndarray, tokenizer: "PreTrainedTokenizerFast", layout: WindowLayout
     ) -> Self:
         """Questions of a benchmark, of one split and language, tokenised; each context once.
 
         Args:
             data: The benchmark.
-            rows: Rows of its questions, shape (questions,).
+            rows: Rows of the questions, shape (questions,).
             tokenizer: Tokenizer of the backbone.
             layout: How windows are put together.
-            limit: Questions to take, a sample by their ids; None takes all.
 
         Raises:
             BenchmarkError: If a question has no answer, or one that does not stand in its context where it should.
         """
-        records = sorted(data.table("questions").take(rows).to_pylist(), key=lambda record: record["id"])
-        records = [records[i] for i in sample(np.arange(len(records)), limit)]
+        records = data.table("questions").take(rows).to_pylist()
         context_rows, context = np.unique([record["context"] for record in records], return_inverse=True)
         texts = data.table("contexts")["text"].take(context_rows).to_pylist()
         for record, number in zip(records, context, strict=True):

@@ -6,22 +6,22 @@ markers, by number; on XLM-R these numbers are <s>, <pad>, </s> and <unk>. Here 
 The released code also drops words that begin with `http` or `www`, and cuts long sentences at their end.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from core.corpora.benchmarks.store import BenchmarkData, BenchmarkError, marked
-from core.corpora.records import SpecialTokens, Split, TokenBatch
+from core.corpora.records import SPLITS, SpecialTokens, Split, TokenBatch
 from core.encoder.backbones import Backbone
 from core.encoder.text_encoder import TextEncoder
 from core.evaluation.relations import PredictedRelations, relation_types
-from core.tasks.task import Advance, ExampleStream, sample
+from core.tasks.sources import Sources
+from core.tasks.task import Advance, ExampleStream, require_head, sample
 
 ClassWeights = Literal["direction_counts", "balanced", "none"]
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("direction_counts", "balanced", "none")
@@ -58,7 +58,8 @@ class RelationClassification:
         prefix: Text put before every sentence, such as "query: ".
 
     Raises:
-        BenchmarkError: If a benchmark is of another task, or has a label that `data` does not list.
+        BenchmarkError: If a benchmark is of another task or has a label that `data` does not list, or there are no test
+            sentences.
         ValueError: If a training language has no training sentences, or an argument is out of range.
     """
 
@@ -79,22 +80,20 @@ class RelationClassification:
     ) -> None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; it must be in [0, 1).")
-        self.train_languages, self.test_limit, self.dropout = tuple(train_languages), test_limit, dropout
-        self.labels = tuple(data.info.labels)
-        for benchmark in (data, *tests):
-            if benchmark.info.task != self.name:
-                raise BenchmarkError(f"{benchmark.path} is a benchmark of {benchmark.info.task}, not of {self.name}.")
-        self._tests = _first_with_each_language(tests or [data])
+        self.labels, self.dropout = tuple(data.info.labels), dropout
+        sources = Sources("relation_classification", data, tests, train_languages, test_limit, "sentences")
+        self.train_languages, self.dataset = sources.train_languages, sources.title
         self._rows: dict[tuple[Split, str], np.ndarray] = {}
         sentences: list[str] = []
         gold: list[int] = []
         units: list[str] = []
-        for split, language, source, rows in self._sources(data):
-            records = source.table("examples").take(rows).to_pylist()
-            self._rows[split, language] = np.arange(len(gold), len(gold) + len(records))
-            gold += [self._class_of(record, source) for record in records]
-            sentences += [marked(record, MARKERS) for record in records]
-            units += [f"{split} {source.path} {record['id']}" for record in records]
+        for split in SPLITS:
+            for language, source, rows in sources.parts(split):
+                records = source.table("examples").take(rows).to_pylist()
+                self._rows[split, language] = np.arange(len(gold), len(gold) + len(records))
+                gold += [self._class_of(record, source) for record in records]
+                sentences += [marked(record, MARKERS) for record in records]
+                units += [f"{split} {source.path} {record['id']}" for record in records]
         self._gold = np.asarray(gold, np.int64)
         self._unit = _numbers_within(units, self._rows)
         self._train = np.concatenate([self._rows["train", language] for language in self.train_languages])
@@ -105,24 +104,6 @@ class RelationClassification:
         self._special_ids = (*special.prefix, *special.suffix)
         self._texts = _tokenise(backbone, sentences, special, np.asarray(markers), min(max_tokens, longest))
 
-    def _sources(self, data: BenchmarkData) -> Iterator[tuple[Split, str, BenchmarkData, np.ndarray]]:
-        """Split, language, benchmark and rows of everything that the task may be asked."""
-        trained = {language: data.rows("examples", split="train", language=language) for language in data.languages}
-        if missing := [language for language in self.train_languages if not len(trained.get(language, ()))]:
-            known = ", ".join(language for language, rows in trained.items() if len(rows)) or "none"
-            raise ValueError(
-                f"{data.info.name} has no training sentences in {', '.join(missing)}. Languages that have some: {known}."
-            )
-        if not self.train_languages:
-            raise ValueError(f"{self.name} needs a training language; {data.info.name} has {', '.join(trained)}.")
-        for language in dict.fromkeys(self.train_languages):
-            yield "train", language, data, trained[language]
-        for language in data.languages:
-            yield "valid", language, data, data.rows("examples", split="valid", language=language)
-        for language, source in self._tests.items():
-            rows = source.rows("examples", split="test", language=language)
-            yield "test", language, source, sample(rows, self.test_limit)
-
     def _class_of(self, record: Mapping[str, Any], source: BenchmarkData) -> int:
         if record["label"] not in self.labels:
             raise BenchmarkError(
@@ -131,14 +112,6 @@ class RelationClassification:
                 f"training benchmark: {', '.join(self.labels)}. Correct it and build the benchmark again."
             )
         return self.labels.index(record["label"])
-
-    @property
-    def dataset(self) -> str:
-        """Names of the benchmarks tested on, and the limit where it leaves sentences out."""
-        sources = {source.path: source.info.name for source in self._tests.values()}
-        sizes = [len(s.rows("examples", split="test", language=lang)) for lang, s in self._tests.items()]
-        whole = self.test_limit is None or max(sizes, default=0) <= self.test_limit
-        return " + ".join(sources.values()) + ("" if whole else f", {self.test_limit} test sentences a language")
 
     def test_sizes(self) -> dict[str, int]:
         """Test sentences of every language that can be asked, by code."""
@@ -186,8 +159,7 @@ class RelationClassification:
         Raises:
             ValueError: If there is no head.
         """
-        if head is None:
-            raise ValueError(f"{self.name} is measured with a head: fine-tune the system first.")
+        head = require_head(head, self.name)
         chosen = {
             language: sample(self._rows.get((split, language), np.zeros(0, int)), limit) for language in languages
         }
@@ -277,15 +249,6 @@ def _tokenise(
     texts = [np.concatenate([before, cut(np.asarray(ids, np.int32), markers, room), after]) for ids in content]
     lengths = np.asarray([len(text) for text in texts], np.int32)
     return TokenBatch(np.concatenate(texts), lengths, np.zeros_like(lengths), np.ones_like(lengths))
-
-
-def _first_with_each_language(tests: Sequence[BenchmarkData]) -> dict[str, BenchmarkData]:
-    found: dict[str, BenchmarkData] = {}
-    for benchmark in tests:
-        tested = benchmark.table("examples").filter(pc.field("split") == "test")["language"]
-        for language in sorted(pc.unique(tested).to_pylist()):
-            found.setdefault(language, benchmark)
-    return found
 
 
 def _numbers_within(names: Sequence[str], rows: Mapping[tuple[Split, str], np.ndarray]) -> np.ndarray:

@@ -5,7 +5,7 @@ languages, candidates, queries and tasks it serves.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from core.encoder.text_encoder import TextEncoder
 from core.evaluation.outcomes import LanguageRanks
 from core.evaluation.protocols import RankSet
 from core.evaluation.ranks import Counts, Queries, rank_queries
+from core.tasks.task import Advance
 
 
 class TextIndex(Protocol):
@@ -109,29 +110,19 @@ class Benchmark:
 
 def evaluate(
     encoder: TextEncoder,
-    index: TextIndex,
-    benchmarks: Mapping[Any, Benchmark],
+    groups: Sequence[tuple[TextIndex, Mapping[Any, Benchmark]]],
     tokens_per_pass: int = 8192,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Advance | None = None,
 ) -> dict[Any, LanguageRanks]:
     """Ranks of every benchmark under the encoder's active adapters.
 
     Args:
         encoder: The encoder.
-        index: The texts.
-        benchmarks: Benchmarks by any key, such as (task, language); one without queries is left out.
+        groups: Texts, and the benchmarks over them by any key, such as (task, language), which no two groups share; a
+            benchmark without queries is left out.
         tokens_per_pass: Tokens per forward pass.
         progress: Called with (tokens done, tokens in all).
     """
-    return _evaluate(encoder, [(index, benchmarks)], tokens_per_pass, progress)
-
-
-def _evaluate(
-    encoder: TextEncoder,
-    groups: Sequence[tuple[TextIndex, Mapping[Any, Benchmark]]],
-    tokens_per_pass: int,
-    progress: Callable[[int, int], None] | None,
-) -> dict[Any, LanguageRanks]:
     asked = [(index, {key: b for key, b in benchmarks.items() if len(b)}) for index, benchmarks in groups]
     laid_out = [(*_distinct_texts(index, list(found.values())), found) for index, found in asked if found]
     total, before, ranks = sum(int(texts.lengths.sum()) for texts, _, _ in laid_out), 0, dict[Any, LanguageRanks]()
@@ -261,11 +252,11 @@ class RankingTask(ABC):
         split: Split = "test",
         limit: int | None = None,
         tokens_per_pass: int = 8192,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Advance | None = None,
     ) -> dict[str, LanguageRanks]:
         """Ranks under the encoder's active adapters, by language; see `Task.measure`. There is no head."""
         benchmarks = {language: self.benchmark(language, split, limit) for language in languages}
-        return evaluate(encoder, self.index, benchmarks, tokens_per_pass, progress)
+        return evaluate(encoder, [(self.index, benchmarks)], tokens_per_pass, progress)
 
     def probe_texts(self, language: str, limit: int) -> TokenBatch:
         """The texts of the queries that `measure` with this limit asks."""
@@ -278,7 +269,7 @@ def measure_together(
     tasks: Mapping[str, RankingTask],
     languages: Mapping[str, Sequence[str]],
     tokens_per_pass: int = 8192,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Advance | None = None,
 ) -> dict[str, dict[str, LanguageRanks]]:
     """Test ranks of several tasks under the encoder's active adapters; tasks over one index share their embeddings.
 
@@ -297,6 +288,6 @@ def measure_together(
         _, benchmarks = groups.setdefault(id(task.index), (task.index, {}))
         benchmarks |= {(key, language): task.benchmark(language) for language in languages[key]}
     found: dict[str, dict[str, LanguageRanks]] = {key: {} for key in tasks}
-    for (key, language), ranks in _evaluate(encoder, list(groups.values()), tokens_per_pass, progress).items():
+    for (key, language), ranks in evaluate(encoder, list(groups.values()), tokens_per_pass, progress).items():
         found[key][language] = ranks
     return found

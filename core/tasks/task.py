@@ -138,6 +138,17 @@ class ExampleStream:
             self._order, self._next = self.generator.permutation(self.examples), state["next"]
 
 
+def require_head(head: nn.Module | None, task: str) -> nn.Module:
+    """The head that a task is measured with.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if head is None:
+        raise ValueError(f"{task} is measured with a head on the encoder: give what `new_head` made, trained.")
+    return head
+
+
 def sample(rows: np.ndarray, count: int | None) -> np.ndarray:
     """`count` of `rows` (all if there are fewer, or for None), the same for every run and seed, in order."""
     return rows if count is None else np.sort(np.random.default_rng(0).permutation(rows)[:count])

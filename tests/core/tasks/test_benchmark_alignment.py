@@ -216,7 +216,7 @@ def test_wrong_inputs(backbone: Backbone, towns: BenchmarkData, tmp_path: Path) 
     graph = Draft("graph", "kg_completion", "tests", "CC0", "")
     a, r = graph.add("entities", "en", "a", "a", ""), graph.add("relations", "en", "r", "r", "")
     graph.add("triples", "en", "test", a, r, a)
-    with pytest.raises(BenchmarkError, match=r"graph in .* is a benchmark of kg_completion, not of entity_alignment"):
+    with pytest.raises(BenchmarkError, match="graph is a benchmark of kg_completion, not of entity_alignment"):
         BenchmarkAlignment(backbone, graph.write(tmp_path / "graph", RowLog()))
 
 

@@ -293,12 +293,14 @@ def test_wrong_inputs(backbone: Backbone, graph: BenchmarkData, tmp_path: Path) 
         BenchmarkCompletion(backbone, graph, train_languages=("en", "ja", "xx")).training_set(0)
     with pytest.raises(ValueError, match=r"graph has no test of kg_completion in language 'ja'\. It has: de, en\."):
         BenchmarkCompletion(backbone, graph).benchmark("ja")
-    with pytest.raises(ValueError, match=r"has 0 training example\(s\) of kg_completion in none; a contrast needs two"):
+    with pytest.raises(
+        ValueError, match=r"graph has no training examples of kg_completion in an empty list of languages\."
+    ):
         BenchmarkCompletion(backbone, graph, train_languages=()).training_set(0)
     words = Draft("words", "ner", "tests", "CC0", "")
     words.add("sentences", "en", "test", ["a"], ["O"])
     other = words.write(tmp_path / "words", RowLog())
-    with pytest.raises(BenchmarkError, match=r"words in .* is a benchmark of ner, not of kg_completion"):
+    with pytest.raises(BenchmarkError, match="words is a benchmark of ner, not of kg_completion"):
         BenchmarkCompletion(backbone, graph, [other])
 
 

@@ -185,7 +185,7 @@ def test_ranks_against_texts_embedded_one_by_one(
 
     task, tied, changed, gaps = EntityAlignment(index, candidates=candidates), 0, 0, []
     encoder = TextEncoder(load_backbone(str(tiny_backbone), tmp_path), index.tokens.special, torch.device("cpu"))
-    found = evaluate(encoder, index, {language: task.benchmark(language) for language in ("de", "fr")})
+    found = evaluate(encoder, [(index, {language: task.benchmark(language) for language in ("de", "fr")})])
     assert list(found) == ["de", "fr"]
     for language, ranks in found.items():
         golds = asked("test", language)

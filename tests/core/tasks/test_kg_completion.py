@@ -180,7 +180,7 @@ def test_ranks_against_texts_embedded_one_by_one(
     task = KGCompletion(index, test_triples=30, candidates=candidates)
     encoder = TextEncoder(load_backbone(str(tiny_backbone), tmp_path), index.tokens.special, torch.device("cpu"))
     b = task.benchmark(language)
-    ranks = evaluate(encoder, index, {"only": b}, tokens_per_pass=100)["only"]
+    ranks = evaluate(encoder, [(index, {"only": b})], tokens_per_pass=100)["only"]
     pairs = list(zip(b.entity.tolist(), b.gold.tolist(), strict=True))
     queries = [t for t in asked("test", language) if (t[0], t[2]) in pairs]
     assert [(s, o) for s, _, o in queries] == pairs

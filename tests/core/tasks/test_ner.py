@@ -264,7 +264,8 @@ def test_a_window_that_would_predict_nothing_is_left_out(backbone: Backbone, tmp
     found = split_words(np.append(0, np.cumsum(lengths)), 100)
     assert found.tolist() == [[0, 53, 0, 52], [50, 54, 52, 52], [51, 55, 52, 55]]
     words = ["a" * length for length in lengths]
-    s = NER(backbone, made(tmp_path, {("en", "train"): [(words, ["O"] * 55)]}), max_tokens=102)._train
+    data = made(tmp_path, {("en", split): [(words, ["O"] * 55)] for split in ("train", "test")})
+    s = NER(backbone, data, max_tokens=102)._train
     assert s.windows.lengths.tolist() == [102, 102]
     assert s.asked.tolist() == [52, 3]
     assert s.word.tolist() == list(range(55))
@@ -409,8 +410,8 @@ def test_a_sentence_with_more_words_than_tags_is_refused(
 @pytest.mark.parametrize(
     ("languages", "message"),
     [
-        (["en", "fr"], r"made has no training sentences in fr\. It has them in: de, en\."),
-        ([], r"made has no training sentences in an empty list of languages\. It has them in: de, en\."),
+        (["en", "fr"], r"made has no training sentences in fr\. It has some in: de, en\."),
+        ([], r"made has no training sentences in an empty list of languages\. It has some in: de, en\."),
     ],
 )
 def test_training_languages_without_sentences_are_refused(
@@ -421,8 +422,9 @@ def test_training_languages_without_sentences_are_refused(
 
 
 def test_training_words_that_are_no_tokens_are_refused(backbone: Backbone, tmp_path: Path) -> None:
+    data = made(tmp_path, {("en", split): [([NOTHING], ["O"])] for split in ("train", "test")})
     with pytest.raises(ValueError, match="makes nothing of any training word of made"):
-        NER(backbone, made(tmp_path, {("en", "train"): [([NOTHING], ["O"])]}))
+        NER(backbone, data)
 
 
 def test_windows_without_room_and_a_missing_head_are_refused(

@@ -76,7 +76,7 @@ def test_ranks_by_hand(angles: LabelIndex, tokenizer) -> None:
     # Query 3 (80) wants y30: z60 and w90 are nearer. Query 4 (44) wants z60: y30 is nearer and known to be right.
     b = benchmark(angles, [0, 1, 2, 3], [[], [4], [3, 5], [2]], [0, 1, 2, 3, 4, 5])
     encoder = AngleEncoder(tokenizer)
-    found = evaluate(encoder, angles, {"de": b})["de"]
+    found = evaluate(encoder, [(angles, {"de": b})])["de"]
     assert found.entity.tolist() == [0, 1, 2, 3]
     # Raw: every entity. Filtered: without the known answers. Released: the strings x0, y30, z60, each once.
     assert {k: v.tolist() for k, v in found.optimistic.items()} == {
@@ -90,7 +90,7 @@ def test_ranks_by_hand(angles: LabelIndex, tokenizer) -> None:
 
 def test_fewer_candidates_rank_better(angles: LabelIndex, tokenizer) -> None:
     b = benchmark(angles, [1, 2], [[4], []], [1, 2])
-    found = evaluate(AngleEncoder(tokenizer), angles, {"de": b})["de"]
+    found = evaluate(AngleEncoder(tokenizer), [(angles, {"de": b})])["de"]
     assert found.optimistic["raw"].tolist() == [2, 1]
     assert found.pessimistic["filtered"].tolist() == [2, 1]  # a known answer outside the candidates takes nothing away
 
@@ -101,13 +101,13 @@ def test_benchmarks_together_are_as_one_by_one(tiny: LabelIndex, tiny_backbone: 
     benchmarks = {("kg", lang): completion.benchmark(lang) for lang in ("en", "fr")}
     benchmarks |= {("ea", lang): alignment.benchmark(lang) for lang in ("de", "eo")}
     steps: list[tuple[int, int]] = []
-    together = evaluate(encoder, tiny, benchmarks, 256, lambda done, total: steps.append((done, total)))
+    together = evaluate(encoder, [(tiny, benchmarks)], 256, lambda done, total: steps.append((done, total)))
     assert list(together) == list(benchmarks)
     assert steps[-1][0] == steps[-1][1]
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
     assert len(steps) > 3
     for key, b in benchmarks.items():
-        alone = evaluate(encoder, tiny, {key: b})[key]
+        alone = evaluate(encoder, [(tiny, {key: b})])[key]
         assert len(alone.entity) > 5
         for name in ("raw", "filtered", "released"):
             assert together[key].optimistic[name].tolist() == alone.optimistic[name].tolist()
