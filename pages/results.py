@@ -7,9 +7,9 @@ from core import catalog
 from core.evaluation.metrics import METRICS
 from core.evaluation.protocols import PROTOCOLS
 from core.languages import GROUP_MEANING, GROUPS, describe
-from core.runs.provenance import stamp
 from core.runs.tables import group_table
 from workbench import charts, loaders, pickers
+from workbench.downloads import stamped_csv
 
 
 def groups_table(rows: pd.DataFrame, metric: str) -> None:
@@ -31,11 +31,9 @@ def languages_table(rows: pd.DataFrame) -> pd.DataFrame:
     return wide.sort_values(["group", "language"])
 
 
-def csv(rows: pd.DataFrame, selection: pickers.Selection) -> str:
-    """The rows, under a comment that says where they come from and which command gives them again."""
-    chosen = f"--task {selection.task} --metric {selection.metric} --protocol {selection.protocol}"
-    again = f"workbench tables {selection.run.name} {chosen} --csv"
-    return f"# {stamp(selection.run)}\n# again: {again}\n{rows.to_csv(index=False)}"
+def command(selection: pickers.Selection) -> list[str]:
+    chosen = ["--task", selection.task, "--metric", selection.metric, "--protocol", selection.protocol]
+    return ["workbench", "tables", selection.run.name, *chosen, "--csv"]
 
 
 st.title("Results")
@@ -62,11 +60,20 @@ if selection is not None:
     groups_table(by_group, selection.metric)
     st.subheader("By language")
     modes = list(dict.fromkeys(by_language["mode"]))
-    mode = st.segmented_control("Mode", modes, default=modes[-1], key="mode", persist_state="session") or modes[-1]
+    if st.session_state.get("mode") not in modes:
+        st.session_state["mode"] = modes[-1]
+    mode = st.segmented_control("Mode", modes, key="mode", persist_state="session") or modes[-1]
     figure = charts.language_dots(by_language[by_language["mode"] == mode], unit)
     st.plotly_chart(figure, key="language_dots", config=charts.CONFIG, alt="Values by language")
     table = languages_table(by_language)
     numbers = {c: st.column_config.NumberColumn(format="%.1f") for c in table.columns[3:]}
     st.dataframe(table, hide_index=True, key="languages", alt="Values by language", column_config=numbers)
     name = f"{selection.run.name}.{selection.task}.{selection.metric}.{selection.protocol}.csv"
-    st.download_button("Download CSV", csv(rows, selection), name, "text/csv", key="csv", on_click="ignore")
+    st.download_button(
+        "Download CSV",
+        stamped_csv(rows, [selection.run], command(selection)),
+        name,
+        "text/csv",
+        key="csv",
+        on_click="ignore",
+    )

@@ -18,7 +18,10 @@ page = st.navigation(
     [
         st.Page(PAGES / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
         st.Page(PAGES / "runs.py", title="Runs", icon=":material/play_arrow:", url_path="runs"),
+        st.Page(PAGES / "fusion_attention.py", title="Fusion attention", icon=":material/grid_on:", url_path="fusion"),
         st.Page(PAGES / "results.py", title="Results", icon=":material/table_chart:", url_path="results"),
+        st.Page(PAGES / "ablation.py", title="Ablation", icon=":material/bar_chart:", url_path="ablation"),
+        st.Page(PAGES / "audit.py", title="Audit", icon=":material/rule:", url_path="audit"),
     ]
 )
 pickers.read_url()

@@ -6,6 +6,7 @@ from plotly.subplots import make_subplots
 
 from core.config import SYSTEMS
 from core.languages import GROUPS, describe
+from core.runs.checkpoints import RULES
 
 # Okabe-Ito colours with 3:1 contrast on white and on dark; beyond four, symbols tell systems apart.
 SYSTEM_COLORS = dict(
@@ -14,6 +15,7 @@ SYSTEM_COLORS = dict(
 SYSTEM_SYMBOLS = dict(
     zip(SYSTEMS, ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "star"), strict=True)
 )
+RULE_SYMBOLS = dict(zip(RULES, ("circle-open", "circle", "diamond-open"), strict=True))
 CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
@@ -120,6 +122,7 @@ def ablation_panels(rows: pd.DataFrame, titles: dict[str, str]) -> go.Figure:
     """
     figure = make_subplots(1, len(titles), subplot_titles=list(titles.values()))
     systems = [s for s in SYSTEMS if s in set(rows.system)]
+    shown_first = rows.drop_duplicates("system").set_index("system").task
     column = "language" if rows.language.notna().all() else "group"
     for panel, task in enumerate(titles, 1):
         here = rows[rows.task == task]
@@ -129,7 +132,12 @@ def ablation_panels(rows: pd.DataFrame, titles: dict[str, str]) -> go.Figure:
             shift = (number - (len(systems) - 1) / 2) * 0.8 / len(systems)
             x = [places.index(place) + shift for place in part[column]]
             marker = {"color": SYSTEM_COLORS[system], "symbol": SYSTEM_SYMBOLS[system], "size": 9}
-            both = {"mode": "markers", "name": system, "legendgroup": system, "showlegend": panel == 1}
+            both = {
+                "mode": "markers",
+                "name": system,
+                "legendgroup": system,
+                "showlegend": shown_first.get(system) == task,
+            }
             figure.add_scatter(
                 x=x,
                 y=part.value,
@@ -141,7 +149,7 @@ def ablation_panels(rows: pd.DataFrame, titles: dict[str, str]) -> go.Figure:
                     "width": 0,
                 },
                 marker=marker,
-                customdata=part[[column, "low", "high", "seeds"]],
+                customdata=part[[column, "low", "high", "seeds", *(["runs"] if "runs" in part else [])]],
                 hovertemplate=(
                     "%{customdata[0]}: %{y:.1f} [%{customdata[1]:.1f}, %{customdata[2]:.1f}], seeds: %{customdata[3]}"
                 ),
@@ -163,6 +171,53 @@ def ablation_panels(rows: pd.DataFrame, titles: dict[str, str]) -> go.Figure:
         figure.update_xaxes(tickvals=list(range(len(places))), ticktext=places, showgrid=False, row=1, col=panel)
         figure.update_yaxes(title=f"{metric} (%)", row=1, col=panel)
     return _finished(figure, 460).update_layout(legend_y=1.08)
+
+
+def checkpoint_dots(rows: pd.DataFrame, unit: str) -> go.Figure:
+    """Every system with its last, reported and luckiest weights: colours are systems, symbols are weights.
+
+    Args:
+        rows: Rows of one task of `core.runs.checkpoints.checkpoint_values`, all of groups or all of languages.
+        unit: What the x axis counts.
+    """
+    figure = go.Figure()
+    column = "language" if rows.language.notna().all() else "group"
+    rows = rows.sort_values([column, "system"], key=lambda c: c.map(_rank), kind="stable")
+    titles = [f"{place}, {system}" for place, system in zip(rows[column], rows.system, strict=True)]
+    colors = [SYSTEM_COLORS[system] for system in rows.system]
+    for place, values in enumerate(rows[list(RULES)].to_numpy(float)):
+        figure.add_scatter(
+            x=[values.min(), values.max()],
+            y=[place, place],
+            mode="lines",
+            line={"color": "#7f7f7f", "width": 1.2},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for rule, meaning in RULES.items():
+        figure.add_scatter(
+            x=rows[rule],
+            y=list(range(len(rows))),
+            mode="markers",
+            name=meaning,
+            marker={
+                "color": colors,
+                "symbol": RULE_SYMBOLS[rule],
+                "size": 10,
+                "line": {"width": 2, "color": colors},
+            },
+            customdata=titles,
+            hovertemplate=f"%{{customdata}}, {meaning}: %{{x:.1f}}<extra></extra>",
+        )
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=titles, autorange="reversed", showgrid=False)
+    figure.update_xaxes(title=unit)
+    return _finished(figure, 120 + 26 * len(rows))
+
+
+def _rank(name: str) -> tuple[int, str]:
+    """Systems and groups in the order of the paper, languages by code."""
+    order = (*SYSTEMS, *GROUPS)
+    return (order.index(name), "") if name in order else (len(order), name)
 
 
 def _finished(figure: go.Figure, height: int) -> go.Figure:

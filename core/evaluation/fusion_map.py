@@ -19,10 +19,18 @@ import numpy as np
 import pandas as pd
 
 from core.evaluation.estimates import interval
+from core.evaluation.metrics import MAIN_METRICS, METRICS
 from core.evaluation.outcomes import Outcome
 from core.evaluation.protocols import PROTOCOLS
 
-MEASURES: tuple[str, ...] = ("weight", "entropy", "argmax_share", "contribution", "knock_out")
+MEASURES: dict[str, str] = {  # measure -> what a value of it is
+    "weight": "mean weight of each slot",
+    "entropy": "entropy of the weights, 0 to 1",
+    "argmax_share": "share of the tokens where the slot has the largest weight",
+    "contribution": "norm of each slot's contribution, in the unit of the hidden vectors",
+    "knock_out": "what is gained without the slot, in percentage points",
+}
+DIGITS: dict[str, int] = {"weight": 3, "entropy": 3, "argmax_share": 3, "contribution": 2, "knock_out": 1}
 KEYS = ("task", "language", "layer", "slot", "fusion", "measure", "metric")
 COLUMNS = (*KEYS, "value", "low", "high", "n")
 
@@ -168,6 +176,52 @@ def beside_null(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     found = trained.merge(null.drop(columns=["languages", "n"]), how="left", on=list(keys))
     outside = (found["value"] < found["null_low"]) | (found["value"] > found["null_high"])
     return found.assign(difference=found["value"] - found["null"], outside=outside)
+
+
+def knock_out_metric(task: str) -> str:
+    """The metric of a task's knock-outs when nobody asks for another."""
+    return next(metric for metric in MAIN_METRICS if metric in METRICS[task])
+
+
+def headline(part: pd.DataFrame, metric: str) -> str:
+    """What a task's fusion attends to most, against chance, and which slot it needs most.
+
+    Args:
+        part: Rows of one task.
+        metric: Metric of its knock-outs.
+    """
+    weights = beside_null(part[part.measure == "weight"], ["slot"])
+    most = weights.iloc[int(weights.value.argmax())]
+    shares = averaged(part[(part.measure == "argmax_share") & (part.fusion == "trained")], ["slot"])
+    wins = shares.set_index("slot").value[most.slot]
+    chance = ""
+    if not pd.isna(most.null):
+        chance = f" (untrained {most.null:.3f}, {most.null_low:.3f} to {most.null_high:.3f}; {most.difference:+.3f})"
+    line = f"{most.slot} has the largest mean weight, {most.value:.3f}{chance}, and wins {wins:.0%} of the tokens."
+    knock_outs = averaged(part[(part.measure == "knock_out") & (part.metric == metric)], ["slot"])
+    if knock_outs.empty:
+        return line
+    worst = knock_outs.iloc[int(knock_outs.value.argmin())]
+    if worst.value >= 0:
+        return f"{line} No knock-out lowers {metric}."
+    effect = f"{number(worst.value, 'knock_out')} ({ends(worst.low, worst.high, 'knock_out')})"
+    return f"{line} Knocking out {worst.slot} hurts most: {metric} {effect}."
+
+
+def chance_outside(null_fusions: int) -> float:
+    """Largest share of the cells that chance alone puts outside the range of some untrained fusions."""
+    return 2 / (null_fusions + 1)
+
+
+def number(value: float, measure: str) -> str:
+    """A value with the measure's decimals; an effect has a sign unless it is zero."""
+    shown = f"{value:{'+' if measure == 'knock_out' else ''}.{DIGITS[measure]}f}"
+    return shown if shown.strip("+-0.") else shown.lstrip("+-")
+
+
+def ends(low: float, high: float, measure: str) -> str:
+    """Both ends of an interval or a range, with the measure's decimals."""
+    return f"{number(low, measure)} to {number(high, measure)}"
 
 
 def _bootstrap(values: np.ndarray, samples: int, confidence: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -43,6 +43,21 @@ def points(by: str = "group") -> pd.DataFrame:
     return _of_languages() if by == "language" else _of_groups()
 
 
+def beside(frame: pd.DataFrame, by: str = "group") -> pd.DataFrame:
+    """Rows of our results with the paper's numbers in the same places.
+
+    Args:
+        frame: Rows with task, system, metric and the column that `by` names.
+        by: `group` or `language`.
+
+    Returns:
+        The rows with `log` and `log_best_validation`, missing where Figure 5 has no such point, and `paper_share`: what
+        the paper says all adapters add, in percent of the backbone; missing for the backbone.
+    """
+    found = frame.merge(points(by), how="left", on=["task", "system", by, "metric"], validate="many_to_one")
+    return found.assign(paper_share=(found.system != "backbone").map({True: SHARE}))
+
+
 def _of_groups() -> pd.DataFrame:
     found = load("figure5_points_from_logs")
     found = found.assign(

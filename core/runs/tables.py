@@ -1,7 +1,7 @@
 """Results of many runs as one tidy frame, read by DuckDB straight from the runs' Parquet files."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import pandas as pd
@@ -10,6 +10,7 @@ from core.config import SYSTEMS
 from core.evaluation.metrics import MAIN_METRICS
 from core.languages import GROUPS
 from core.runs.store import RunDir, RunError
+from core.task_config import TaskName
 
 COLUMNS = (
     *("run", "task", "dataset", "system", "mode", "language", "group"),
@@ -89,6 +90,26 @@ def group_table(frame: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> p
     index = pd.MultiIndex.from_tuples(rows, names=["task", "mode", "system"])
     values = [[cells.get((row, column)) for column in columns] for row in rows]
     return pd.DataFrame(values, index=index, columns=columns, dtype=object)
+
+
+def fusion_map(run: RunDir) -> pd.DataFrame:
+    """A run's fusion maps, tasks and groups in the order of the paper.
+
+    Returns:
+        The columns of `core.evaluation.fusion_map` and `group`, which the run's results tell; missing without them.
+
+    Raises:
+        RunError: If the run has no map.
+    """
+    frame = run.fusion_map()
+    groups: dict[tuple[str, str], str] = {}
+    if run.results_file.is_file():
+        stored = results([run], "language")
+        groups = dict(zip(zip(stored.task, stored.language, strict=True), stored.group, strict=True))
+    places = zip(frame.task, frame.language, strict=True)
+    named = frame.assign(group=pd.Series([groups.get(place) for place in places], frame.index, dtype=frame.task.dtype))
+    order = {name: number for number, name in enumerate((*get_args(TaskName), *GROUPS))}
+    return named.sort_values(["task", "group"], key=lambda column: column.map(order), ignore_index=True)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

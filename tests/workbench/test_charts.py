@@ -65,3 +65,23 @@ def test_languages_are_places_too() -> None:
     frame = rows()
     figure = charts.ablation_panels(frame.assign(language=frame.group.map({"Sup": "de", "ZS-In": "eo"})), TITLES)
     assert figure.layout.xaxis.ticktext == ("de", "eo")
+
+
+def test_a_system_that_the_first_panel_lacks_is_in_the_legend_once() -> None:
+    frame = rows()[lambda f: (f.system == "backbone") | (f.task == "ner")]
+    figure = charts.ablation_panels(frame, TITLES)
+    shown = [(trace.name, trace.yaxis) for trace in figure.data if trace.showlegend]
+    assert shown == [("backbone", "y"), ("+Fusion", "y2")]
+
+
+def test_weights_are_symbols_and_systems_colours() -> None:
+    values = {"last": [1.0, 8.0, 3.0], "strict": [2.0, 7.0, 4.0], "best-test": [5.0, 9.0, 6.0]}
+    places = {"system": ["+Fusion", "backbone", "+Fusion"], "group": ["ZS-In", "Sup", "Sup"], "language": None}
+    figure = charts.checkpoint_dots(pd.DataFrame(places | values), "F1 (%)")
+    assert figure.layout.yaxis.ticktext == ("Sup, backbone", "Sup, +Fusion", "ZS-In, +Fusion")
+    lines, dots = ([t for t in figure.data if t.mode == mode] for mode in ("lines", "markers"))
+    assert [tuple(line.x) for line in lines] == [(7, 9), (3, 6), (1, 5)]
+    assert [tuple(trace.x) for trace in dots] == [(8, 3, 1), (7, 4, 2), (9, 6, 5)]
+    assert len({trace.marker.symbol for trace in dots}) == 3
+    for trace in dots:
+        assert trace.marker.color == tuple(charts.SYSTEM_COLORS[s] for s in ("backbone", "+Fusion", "+Fusion"))

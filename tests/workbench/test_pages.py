@@ -28,7 +28,7 @@ def app(page: str = "overview", **parameters: str) -> AppTest:
 
 
 def test_there_are_pages():
-    assert {page.stem for page in PAGES} >= {"overview", "runs", "results"}
+    assert {page.stem for page in PAGES} >= {"overview", "runs", "fusion_attention", "results", "ablation", "audit"}
 
 
 @pytest.mark.parametrize("name", [page.stem for page in PAGES])

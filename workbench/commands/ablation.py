@@ -64,7 +64,7 @@ def ablation(
         raise ValueError(f"--figure writes HTML; give a name that ends in .html, not {figure.name}.")
     runs = [RunDir.open(name) for name in run or []] or [tables.newest_with_results(list_runs())]
     found = stored.ablation(runs, task or (), system or (), metric, protocol, by, mode)
-    frame = _beside_the_logs(found, by)
+    frame = figure5.beside(found, by)
     if figure:
         _write_figure(frame, figure)
     if as_json:
@@ -75,12 +75,6 @@ def ablation(
         print(_latex(frame, by), end="")  # noqa: T201
     else:
         _print(frame, stored.budget(runs), by)
-
-
-def _beside_the_logs(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The rows with the columns `log`, `log_best_validation` (Figure 5, where the task is in it) and `paper_share`."""
-    beside = frame.merge(figure5.points(by), how="left", on=["task", "system", by, "metric"], validate="many_to_one")
-    return beside.assign(paper_share=(beside.system != "backbone").map({True: figure5.SHARE}))
 
 
 def _write_figure(frame: pd.DataFrame, file: Path) -> None:

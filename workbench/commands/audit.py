@@ -2,18 +2,16 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from core.evaluation import audit as checks
+from core.runs.store import RunDir
 from workbench import terminal
 from workbench.commands import audited
 from workbench.terminal import Json
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 out = terminal.screen()
 _COLOURS = {"error": "red", "warning": "yellow"}
@@ -38,7 +36,7 @@ def audit(
     `protocol` (strict, released, ...), `group` (of a language: a row named like it is that group's, one named
     `average` is that of all languages), `run`, `dataset`, `backbone`, `mode` and `seed`. Any other row is a language's,
     but for those named Sup., ZS-In or ZS-Un and those with `n_languages` above 1. What `workbench tables --csv` prints
-    fits.
+    fits, and so do lines with # above the header.
 
     The exit code is 1 where something cannot be true, else 0: warnings do not count.
 
@@ -51,11 +49,11 @@ def audit(
     if source is None:
         frame = audited.paper_rows()
     elif source.lower().endswith(".csv"):
-        frame = audited.csv_rows(Path(source))
+        frame = audited.csv_rows(Path(source).read_bytes(), source)
     else:
-        frame = audited.run_rows(source)
+        frame = audited.run_rows(RunDir.open(source))
     found = checks.audit(frame)
-    verdict = _verdict(found, frame)
+    verdict = audited.verdict(found, frame)
     if as_json:
         terminal.print_json(
             {
@@ -83,38 +81,9 @@ def _print(found: checks.Audit) -> None:
     reasons = Counter((f.check, f.reason) for f in found.findings)
     for (check, reason), count in reasons.items():
         out.print(f"{check} ({count}): {reason}", markup=False, highlight=False, soft_wrap=True)
-    errors, warnings = (Counter(f.check for f in found.findings if f.severity == s) for s in ("error", "warning"))
-    counts = [
-        (check, found.compared[check], errors[check], warnings[check], title) for check, title in checks.CHECKS.items()
-    ]
-    terminal.print_rows(("check", "compared", "errors", "warnings", "what holds"), counts, out)
+    counted = audited.counts(found)
+    terminal.print_rows(counted.columns, counted.to_numpy().tolist(), out)
 
 
 def _where(finding: checks.Finding) -> tuple[str, ...]:
     return (finding.table, finding.model, finding.language, finding.metric, finding.protocol or "--", finding.found)
-
-
-def _verdict(found: checks.Audit, frame: "pd.DataFrame") -> list[str]:
-    """The outcome in plain words, a sentence or two a line."""
-    warnings = len(found.findings) - found.errors
-    orders = sum(found.compared[check] for check in ("mrr-below-hits", "hits-decrease", "em-above-f1", "group-mean"))
-    lines = [f"Errors: {found.errors}. Warnings: {warnings}."]
-    if found.errors:
-        lines.append("Some of these numbers cannot be true as they are labelled.")
-    elif orders:
-        lines.append(f"Nothing impossible in {orders:,} comparisons between values.")
-    else:
-        lines.append("No two values could be compared, so this says little: nothing is out of range, no more.")
-    impossible = sum(f.check == "mrr-below-hits" and f.severity == "error" for f in found.findings)
-    if impossible and (frame.protocol == "").any():
-        read = checks.audit(frame.assign(protocol=frame.protocol.replace("", "released")))
-        left = sum(f.check == "mrr-below-hits" and f.severity == "error" for f in read.findings)
-        lines.append(
-            f"MRR is below what Hit@k demands {impossible} times; if values without a protocol were counted as under "
-            f"`released` (Hit@1 is Hit@2), {left} of these would remain."
-        )
-    if (frame.protocol == "released").any():
-        lines.append("Under `released` Hit@k counts ranks up to k + 1: MRR was compared with Hit@k / (k + 1).")
-    if found.groups_without_rows:
-        lines.append(f"Values of groups with no rows of languages to compare with: {found.groups_without_rows:,}.")
-    return lines

@@ -1,13 +1,15 @@
 """What can be audited, as the rows that `core.evaluation.audit` takes: the paper's tables, a run, a CSV file."""
 
 import csv
+import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from core.evaluation.audit import ALL, Row
+from core.evaluation.audit import ALL, CHECKS, Audit, Row, audit
 from core.languages import GROUPS
 from core.reference.tables import load
 from core.runs import tables
@@ -62,19 +64,19 @@ def paper_rows() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def run_rows(name: str) -> pd.DataFrame:
+def run_rows(run: RunDir) -> pd.DataFrame:
     """The results of a run, which are not rounded.
 
     Raises:
-        RunError: If there is no such run, or it has no results.
+        RunError: If it has no results.
     """
-    found = tables.results([RunDir.open(name)])
+    found = tables.results([run])
     texts = found[["task", "dataset", "system", "mode", "protocol", "group"]].fillna("").astype(str)
     is_group = found.language.isna()
     model = (texts["system"] + " " + texts["mode"]).str.strip()
     columns = {
-        "table": name,
-        "rows_in": name,
+        "table": run.name,
+        "rows_in": run.name,
         "task": texts.task,
         "model": model,
         "system": texts.dataset + " " + model,
@@ -89,20 +91,24 @@ def run_rows(name: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def csv_rows(file: Path) -> pd.DataFrame:
+def csv_rows(data: bytes, file: str) -> pd.DataFrame:
     """The values of a CSV file; `workbench audit --help` names its columns.
 
     A value is taken as rounded to the most decimals that its table shows for its system: `83` among `82.5` is 83.0.
 
+    Args:
+        data: What the file holds.
+        file: Its name or path: the name is that of the table where no column says it.
+
     Raises:
         ValueError: If a column is missing or unknown, or a row is wrong; the message has the line.
-        OSError: If the file cannot be read.
     """
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        try:
-            lines = list(_csv_lines(file, handle))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{file} is no UTF-8 text ({error}); save it as CSV, UTF-8.") from error
+    try:
+        lines = list(_csv_lines(file, io.StringIO(data.decode("utf-8-sig"), newline="")))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is no UTF-8 text ({error}); save it as CSV, UTF-8.") from error
+    except csv.Error as error:
+        raise ValueError(f"{file} is no CSV: {error}; save it as CSV, UTF-8.") from error
     if not lines:
         raise ValueError(f"{file}, line 1: nothing below the header; a row has one value.")
     groups = {line["group"] for _, line in lines} - {""}
@@ -116,7 +122,7 @@ def csv_rows(file: Path) -> pd.DataFrame:
         text = "" if line["value"] in _DASHES else line["value"]
         if text and not _NUMBER.fullmatch(text):
             raise ValueError(f"{file}, line {number}: value {text!r} is no number; write 12.3, or nothing for a dash.")
-        table, group, is_group = line["table"] or file.name, line["group"], False
+        table, group, is_group = line["table"] or Path(file).name, line["group"], False
         if label.casefold() in _EVERY_LANGUAGE:
             group, is_group = ALL, True
         elif label in groups or _is_group(label, line["n_languages"]):
@@ -125,9 +131,11 @@ def csv_rows(file: Path) -> pd.DataFrame:
         where = (table, table, line["task"], model, system, line["protocol"].lower(), label, group, is_group)
         rows.append(Row(*where, line["metric"], float(text or "nan"), 0.0))
         texts.append(text)
-    frame = pd.DataFrame(rows).assign(text=texts)
-    frame["rounding"] = frame.groupby(["table", "system"]).text.transform(half_unit).astype(float)
-    return frame.drop(columns="text")
+    shown: dict[tuple[str, str], list[str]] = {}
+    for row, text in zip(rows, texts, strict=True):
+        shown.setdefault((row.table, row.system), []).append(text)
+    rounding = {key: half_unit(values) for key, values in shown.items()}
+    return pd.DataFrame([row._replace(rounding=rounding[row.table, row.system]) for row in rows])
 
 
 def _is_group(label: str, languages: str) -> bool:
@@ -135,19 +143,19 @@ def _is_group(label: str, languages: str) -> bool:
     return label.split()[0].rstrip(".") in GROUPS or (languages.isdecimal() and int(languages) > 1)
 
 
-def _csv_lines(file: Path, handle: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, column -> text) of every row that is not blank; every known column is there."""
+def _csv_lines(file: str, handle: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, column -> text) of every row that is not blank, below comments with #; every known column is there."""
     reader = csv.reader(handle)
-    header = [name.strip().lower() for name in next(reader, [])]
+    first = next((fields for fields in reader if not "".join(fields[:1]).startswith("#")), [])
+    header, line = [name.strip().lower() for name in first], max(reader.line_num, 1)
     if unknown := [name for name in header if name not in KNOWN_COLUMNS]:
-        raise ValueError(
-            f"{file}, line 1: unknown column(s) {', '.join(map(repr, unknown))}. There are: {', '.join(KNOWN_COLUMNS)}."
-        )
+        names, known = ", ".join(map(repr, unknown)), ", ".join(KNOWN_COLUMNS)
+        raise ValueError(f"{file}, line {line}: unknown column(s) {names}. There are: {known}.")
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ValueError(f"{file}, line 1: column(s) {', '.join(twice)} stand twice.")
+        raise ValueError(f"{file}, line {line}: column(s) {', '.join(twice)} stand twice.")
     needed = {"model or system", "language_or_group or language", "metric", "value"}
     if missing := sorted(need for need in needed if not set(need.split(" or ")) & set(header)):
-        raise ValueError(f"{file}, line 1: no column {', no column '.join(missing)}. It has: {', '.join(header)}.")
+        raise ValueError(f"{file}, line {line}: no column {', no column '.join(missing)}. It has: {', '.join(header)}.")
     for fields in reader:
         if not any(field.strip() for field in fields):
             continue
@@ -164,3 +172,36 @@ def half_unit(texts: Iterable[str]) -> float:
         if found := _NUMBER.fullmatch(text):
             places.append(len(found["decimals"] or found["bare"] or "") - int(found["exponent"] or 0))
     return float(0.5 * 10.0 ** -max(places))
+
+
+def counts(found: Audit) -> pd.DataFrame:
+    """How much each check compared and found: columns check, compared, errors, warnings, what holds."""
+    errors, warnings = (Counter(f.check for f in found.findings if f.severity == s) for s in ("error", "warning"))
+    rows = [(check, found.compared[check], errors[check], warnings[check], title) for check, title in CHECKS.items()]
+    return pd.DataFrame(rows, columns=["check", "compared", "errors", "warnings", "what holds"])
+
+
+def verdict(found: Audit, frame: pd.DataFrame) -> list[str]:
+    """The outcome of an audit of some rows in plain words, a sentence or two a line."""
+    warnings = len(found.findings) - found.errors
+    orders = sum(found.compared[check] for check in ("mrr-below-hits", "hits-decrease", "em-above-f1", "group-mean"))
+    lines = [f"Errors: {found.errors}. Warnings: {warnings}."]
+    if found.errors:
+        lines.append("Some of these numbers cannot be true as they are labelled.")
+    elif orders:
+        lines.append(f"Nothing impossible in {orders:,} comparisons between values.")
+    else:
+        lines.append("No two values could be compared, so this says little: nothing is out of range, no more.")
+    impossible = sum(f.check == "mrr-below-hits" and f.severity == "error" for f in found.findings)
+    if impossible and (frame.protocol == "").any():
+        read = audit(frame.assign(protocol=frame.protocol.replace("", "released")))
+        left = sum(f.check == "mrr-below-hits" and f.severity == "error" for f in read.findings)
+        lines.append(
+            f"MRR is below what Hit@k demands {impossible} times; if values without a protocol were counted as under "
+            f"`released` (Hit@1 is Hit@2), {left} of these would remain."
+        )
+    if (frame.protocol == "released").any():
+        lines.append("Under `released` Hit@k counts ranks up to k + 1: MRR was compared with Hit@k / (k + 1).")
+    if found.groups_without_rows:
+        lines.append(f"Values of groups with no rows of languages to compare with: {found.groups_without_rows:,}.")
+    return lines
