@@ -113,7 +113,10 @@ class FusionMap(Section):
     null_fusions: Annotated[int, Field(ge=0)] = Field(
         3, description="Random fusions behind the null map; 0 makes none."
     )
-    knock_out: bool = Field(True, description="Measure the sampled examples without each slot too.")
+    knock_out: bool = Field(
+        True,
+        description="Measure the sampled examples without each slot too, each time as costly as a test.",
+    )
 
 
 class Evaluation(Section):

@@ -205,7 +205,8 @@ def headline(part: pd.DataFrame, metric: str) -> str:
     if worst.value >= 0:
         return f"{line} No knock-out lowers {metric}."
     effect = f"{number(worst.value, 'knock_out')} ({ends(worst.low, worst.high, 'knock_out')})"
-    return f"{line} Knocking out {worst.slot} hurts most: {metric} {effect}."
+    doubt = "" if worst.high < 0 else ", which may be chance"
+    return f"{line} Knocking out {worst.slot} hurts most: {metric} {effect}{doubt}."
 
 
 def chance_outside(null_fusions: int) -> float:

@@ -52,14 +52,14 @@ PROTOCOLS: dict[str, Protocol] = {
             "filtered",
             0,
             "reported",
-            "one-based ranks among every candidate of the benchmark, other answers filtered; metrics as defined",
+            "one-based ranks among the candidates that the dataset names, other answers filtered; metrics as defined",
         ),
         Protocol(
             "strict-raw",
             "raw",
             0,
             "reported",
-            "one-based ranks among every candidate of the benchmark, nothing filtered",
+            "one-based ranks among the candidates that the dataset names, nothing filtered",
             ranks_only=True,
         ),
         Protocol(

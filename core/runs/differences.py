@@ -130,7 +130,7 @@ def _outcomes(run: RunDir, about: dict[str, str], system: str) -> dict[str, Outc
         ]
         raise ValueError(
             f"{run.name} measured no {system} ({mode}, {task}) with the weights of protocol {about['protocol']}. "
-            f"It measured: {'; '.join(measured) or 'nothing'}."
+            f"It measured: {'; '.join(measured) or 'nothing'}. Fields that keep other weights: all_checkpoints, checkpoint."
         )
     return from_arrays(task, run.read_outcomes(task, system, mode, weights))
 

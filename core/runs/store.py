@@ -252,7 +252,9 @@ class RunDir:
         """Raise `RunError` if the run has no results."""
         if not self.results_file.is_file():
             state = self.status().state
-            hint = "" if state in ("queued", "running", "done") else f" Go on with it: workbench resume {self.name}."
+            hint = "" if state in ("queued", "running") else f" Go on with it: workbench resume {self.name}."
+            if state == "done":
+                hint = " It trained adapters and measured no task."
             raise RunError(f"The run {self.name} has no results: its state is {state}.{hint}")
 
 

@@ -63,17 +63,19 @@ def results(runs: Sequence[RunDir], by: str | None = None, **filters: Iterable[s
     return frame
 
 
-def group_table(frame: pd.DataFrame, metrics: Sequence[str] = MAIN_METRICS) -> pd.DataFrame:
+def group_table(frame: pd.DataFrame, metrics: Sequence[str] = ()) -> pd.DataFrame:
     """Rows of groups as a table for people.
 
     Args:
         frame: Rows of `results(..., by="group")` under one protocol.
-        metrics: Metrics to show where there are rows of them, in order.
+        metrics: Metrics to show where there are rows of them, in order; none given: the main ones, or those there are.
 
     Returns:
         Index (task, mode, system), columns (group, metric), cells (value, low, high); systems and groups in the order
         of the paper.
     """
+    there = list(dict.fromkeys(frame.metric))
+    metrics = metrics or [metric for metric in MAIN_METRICS if metric in there] or there
     chosen = frame[frame.language.isna() & frame.metric.isin(metrics)]
     cells = {
         ((row.task, row.mode, row.system), (row.group, row.metric)): (row.value, row.low, row.high)

@@ -25,6 +25,7 @@ _EPOCH_TABLE = {"ep": "labels", "tp": "triples", "es": "mention_sentences", "ts"
 def expected_work(work: Workspace) -> dict[str, float]:
     """Stage -> work, for the stages of `core.execution.worker.run_stages`."""
     config, counts = work.config, work.corpus.info.counts
+    looked = config.evaluation.fusion_map
     effort: dict[str, float] = {}
     for role, budget in config.adapters.trained().items() if config.adapters.from_run is None else ():
         effort[role] = 2 * _pairs(budget, counts[_EPOCH_TABLE[role]]) * _PAIR_TOKENS[role]
@@ -42,9 +43,9 @@ def expected_work(work: Workspace) -> dict[str, float]:
             key = fine_tuned_stage(task, system)
             if system == "+Fusion":
                 effort[fusion_stage(task)] = 2 * cost * _pairs(plan.fusion_training, epoch) * tokens
-                effort[map_stage(task)] = (
-                    cost * tokens * len(work.languages[task]) * _mapped(config.evaluation.fusion_map)
-                )
+                sampled = tokens * len(work.languages[task]) * (looked.examples if looked else 0)
+                measured = sampled if work.has_head(task) else test[task]  # candidates are not sampled
+                effort[map_stage(task)] = cost * _mapped(looked, sampled, measured)
             elif work.has_head(task):  # no gradient passes through the encoder
                 effort[head_stage(task, system)] = _pairs(plan.fusion_training, epoch) * tokens
             steps = _pairs(plan.fine_tuning, epoch) if plan.fine_tuning else 0
@@ -53,12 +54,11 @@ def expected_work(work: Workspace) -> dict[str, float]:
     return effort
 
 
-def _mapped(plan: FusionMap | None) -> float:
-    """Examples per language that a fusion map passes forward, all its passes counted."""
+def _mapped(plan: FusionMap | None, sampled: float, measured: float) -> float:
+    """Tokens that a fusion map passes forward, of the tokens of its texts and those of measuring them once."""
     if plan is None:
         return 0.0
-    measured = len(SMALL) + 2 if plan.knock_out else 0  # the full fusion, and without each slot
-    return plan.examples * (1 + plan.null_fusions + measured)
+    return (1 + plan.null_fusions) * sampled + (len(SMALL) + 2 if plan.knock_out else 0) * measured
 
 
 def _pairs(plan: Optimisation, epoch: int) -> float:

@@ -59,14 +59,16 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
         steps = 0
         if plan.fine_tuning is not None:
             samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
-            title = f"fine-tuning {system} on {task.replace('_', ' ')}"
+            title = f"fine-tuning {system} on {work.title(task)}"
             loss, trained = task_loss(work, task, head), choice.weights()
             stage = Stage(key, title, part, trained, samplers, plan.fine_tuning, loss, head)
             steps = stage.steps
             choice.consider(Step(0, steps, 0.0, 0.0, 0))
             if steps not in choice.history:  # else an earlier attempt ended while it measured
                 train_stage(work, stage, on_step=choice.consider)
+        work.journal.finish(key)
         outcomes = choice.outcomes(f"{key}.test")
+        work.journal.finish(f"{key}.test")
         if part == FUSION and work.config.evaluation.fusion_map is not None:
             map_fusion(work, task, head)
         work.run.write_outcomes(task, system, _MODE, to_arrays(outcomes))
@@ -78,10 +80,8 @@ def fine_tune(work: Workspace, task: TaskName, system: System) -> None:
         work.keep(key, write, {"steps": steps, "validation": choice.history})
     else:
         earlier = (fusion_stage(task), map_stage(task)) if part == FUSION else (head_stage(task, system),)
-        for done in earlier:
+        for done in (*earlier, key, f"{key}.test"):
             work.journal.finish(done)
-    work.journal.finish(key)
-    work.journal.finish(f"{key}.test")
 
 
 @dataclass
@@ -152,7 +152,7 @@ class Choice:
             self.save(self.folder)
         load_weights(self.work.backbone, self.folder)
         load_head(self.head, self.folder)
-        self.work.journal.begin(stage, f"measuring {self.system}, fine-tuned on {self.task.replace('_', ' ')}")
+        self.work.journal.begin(stage, f"measuring {self.system}, fine-tuned on {self.work.title(self.task)}")
         return measure_task(self.work, self.task, self.system, self.head, stage)
 
     def _validate(self) -> float:

@@ -27,17 +27,25 @@ def map_fusion(work: Workspace, task: TaskName, head: nn.Module | None) -> None:
     """
     plan, measured = work.config.evaluation.fusion_map, work.config.evaluation
     assert plan is not None  # asked for only where the config has one
-    work.journal.begin(map_stage(task), f"looking into the fusion for {task.replace('_', ' ')}")
+    work.journal.begin(map_stage(task), f"looking into the fusion for {work.title(task)}")
     encoder, languages, tokens = work.encoder, work.languages[task], work.config.compute.tokens_per_pass
     asked = {language: work.tasks[task].probe_texts(language, plan.examples) for language in languages}
     texts = {language: TokenBatch.whole(batch.ids, batch.lengths) for language, batch in asked.items()}
     seeds = [int(s) for s in np.random.SeedSequence(work.config.seed).generate_state(plan.null_fusions)]
 
+    passed, passes = 0, 1 + len(seeds) + (1 + len(work.adapters.slots)) * plan.knock_out
+
+    def advance(done: int, total: int) -> None:
+        work.journal.advance(map_stage(task), (passed + done / total) / passes)
+
     def measure() -> dict[str, Outcome]:
+        nonlocal passed
+        passed += 1
+        advance(0, 1)
         return dict(work.tasks[task].measure(encoder, head, languages, "test", plan.examples, tokens))
 
     with work.adapters.active(FUSION):
-        trained = capture(encoder, texts, tokens)
+        trained = capture(encoder, texts, tokens, advance)
         full = measure() if plan.knock_out else {}
         without = without_each(work.adapters.slots, measure) if plan.knock_out else {}
         null = capture_null(work.adapters, encoder, texts, seeds, tokens) if seeds else {}

@@ -56,7 +56,7 @@ def train_task_fusion(work: Workspace, task: TaskName, head: nn.Module | None = 
         encoder_parameters = work.adapters.parameters(FUSION, everything)
         parameters = encoder_parameters | head_parameters(head)
         samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
-        title = f"training fusion for {task.replace('_', ' ')}"
+        title = f"training fusion for {work.title(task)}"
         loss = task_loss(work, task, head)
         stage = Stage(key, title, FUSION, parameters, samplers, plan.fusion_training, loss, head)
         train_stage(work, stage, _penalty(work))

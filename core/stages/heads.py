@@ -43,7 +43,7 @@ def train_head(work: Workspace, task: TaskName, system: System, head: nn.Module)
     key, part, plan = head_stage(task, system), SYSTEM_PARTS[system], work.config.tasks.chosen()[task]
     if not work.is_done(key):
         samplers = [work.tasks[task].training_set(stage_seed(work.config.seed, f"{key}.pairs"))]
-        title, loss = f"training the head of {system} on {task.replace('_', ' ')}", task_loss(work, task, head)
+        title, loss = f"training the head of {system} on {work.title(task)}", task_loss(work, task, head)
         stage = Stage(key, title, part, head_parameters(head), samplers, plan.fusion_training, loss, head)
         train_stage(work, stage)
         work.keep(key, lambda folder: save_head(head, folder), {"steps": stage.steps})

@@ -81,6 +81,11 @@ class Workspace:
         """Whether a task puts a head on the encoder, and so exists fine-tuned only."""
         return isinstance(self.config.tasks.chosen()[task], HeadTask)
 
+    def title(self, task: TaskName) -> str:
+        """What to call a task where progress is shown."""
+        title = catalog.item("task", task).title
+        return title[0].lower() + title[1:]
+
     def ranking_tasks(self) -> list[TaskName]:
         """The tasks without a head."""
         return [name for name, task in self.tasks.items() if isinstance(task, RankingTask)]

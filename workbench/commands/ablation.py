@@ -146,7 +146,8 @@ def _print(frame: pd.DataFrame, budget: pd.DataFrame, by: str) -> None:
         terminal.print_rows(*_grid(part, by, folded=True), out)
     names = ", ".join(dict.fromkeys(name for cell in frame.runs for name in cell.split(", ")))
     seeds = " Several seeds: mean and t interval over them." if (frame.seeds > 1).any() else ""
-    out.print(f"Runs: {names}.{seeds} Gain: less the backbone.", highlight=False, soft_wrap=True)
+    gain = " Gain: less the backbone." if by == "group" else ""
+    out.print(f"Runs: {names}.{seeds}{gain}", highlight=False, soft_wrap=True)
     if frame.log.notna().any() and by == "group":
         note = "Log: mBERT in the authors' logs, the points of Figure 5; their Hit@1 is Hit@2 (protocol released)."
         out.print(note, highlight=False, soft_wrap=True)

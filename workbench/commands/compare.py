@@ -93,7 +93,7 @@ def _print(frame: pd.DataFrame, runs: Sequence[RunDir], about: dict[str, str], b
         places,
     )
     out.print(
-        f"Intervals and two-sided p: paired bootstrap, {measured.bootstrap_samples} resamples of the test entities.",
+        f"Intervals and two-sided p: paired bootstrap, {measured.bootstrap_samples} resamples of what is tested.",
         highlight=False,
     )
     if len(runs) > 1:

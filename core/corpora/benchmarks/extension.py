@@ -13,7 +13,8 @@ exp/preprocessing/preprocessing.py of yifan-h/Multilingual_Space; `RELEASED` are
 * For alignment they also write training pairs in every language; we make tests only, and like them leave out names
   that are trained on.
 
-Every entity of the benchmark's English graph that has a label becomes a candidate in the language, not only the answers.
+Every entity of the benchmark's English graph that has a label becomes a candidate in the language, not only the answers;
+and the English training and validation triples become known ones, for a filtered rank leaves every right answer out.
 """
 
 import csv
@@ -28,7 +29,7 @@ import pyarrow as pa
 
 from core.corpora.benchmarks.draft import write_benchmark
 from core.corpora.benchmarks.name_matching import AMBIGUOUS, UNMATCHED, MatchRules, labels_in, match_names
-from core.corpora.benchmarks.store import MAIN, SCHEMAS, BenchmarkData, BenchmarkError, Task
+from core.corpora.benchmarks.store import KNOWN, MAIN, SCHEMAS, BenchmarkData, BenchmarkError, Task
 from core.corpora.store import Corpus
 
 _ENGLISH = "en"
@@ -177,23 +178,41 @@ class _Extension:
         return found
 
     def _triples(self, language: str, entity: dict[int, int], losses: dict[str, int]) -> list[tuple[Any, ...]]:
-        columns = [self.benchmark.column("triples", c)[self.asked] for c in ("subject", "relation", "object")]
-        subjects, objects = self.match[columns[0]], self.match[columns[2]]
+        subjects, relations, objects = self._matched(self.asked)
         no_subject, no_object = subjects == UNMATCHED, objects == UNMATCHED
         losses["unmatched_subject"] = int((no_subject & ~no_object).sum())
         losses["unmatched_object"] = int((no_object & ~no_subject).sum())
         losses["unmatched_both"] = int((no_subject & no_object).sum())
         matched = ~no_subject & ~no_object
         losses["ambiguous"] = int((matched & ((subjects == AMBIGUOUS) | (objects == AMBIGUOUS))).sum())
-        relation = self._relations(language, np.unique(columns[1]))
+        further = self._matched(self._seen)
+        relation = self._relations(language, np.unique(np.concatenate([relations, further[1]])))
         found = []
-        for row in np.flatnonzero((subjects >= 0) & (objects >= 0)):
-            ends = [entity.get(int(side[row])) for side in (subjects, objects)]
-            if None in ends:
-                losses["no_label"] += 1
-            else:
-                found.append((language, "test", ends[0], relation[int(columns[1][row])], ends[1]))
+        for subject, r, object_ in zip(subjects, relations, objects, strict=True):
+            if min(subject, object_) >= 0:
+                if {subject, object_} <= entity.keys():
+                    found.append((language, "test", entity[subject], relation[r], entity[object_]))
+                else:
+                    losses["no_label"] += 1
+        self.new["triples"] += [
+            (language, KNOWN, entity[subject], relation[r], entity[object_])
+            for subject, r, object_ in zip(*further, strict=True)
+            if {subject, object_} <= entity.keys()
+        ]
         return found
+
+    def _matched(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Subject, relation and object of triples: the ends as entities of the store, the relation as a row."""
+        subject, relation, object_ = (
+            self.benchmark.column("triples", c)[rows] for c in ("subject", "relation", "object")
+        )
+        return self.match[subject], relation, self.match[object_]
+
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        """Rows of the English triples that are not of the test: further right answers of the tests made of it."""
+        rows = [self.benchmark.rows("triples", language=_ENGLISH, split=split) for split in ("train", "valid")]
+        return np.concatenate(rows)
 
     def _relations(self, language: str, rows: np.ndarray) -> dict[int, int]:
         """English relation -> the row that stands for it: equal names are one, for the triples would be equal."""

@@ -6,7 +6,8 @@ one benchmark refer to each other by row number. Splits are `train`, `valid` and
 
 Graphs (`kg_completion`, `entity_alignment`): `entities` and `relations` are names in one language, so an entity known
 in five languages has five rows. `id` is the source's own: unique in a language among entities; relations with the same
-`id` are one relation. `triples` and `pairs` refer to them. All entities of a language are the strict protocol's
+`id` are one relation. `triples` and `pairs` refer to them; triples of the split `known` are neither trained on nor
+asked, but right answers all the same. All entities of a language are the strict protocol's
 candidates; entities with one `name` are ties. Each row of `pairs` says that source and target are one entity.
 
 `relation_classification`: the mentions `text[e1_start:e1_end]` and `text[e2_start:e2_end]` of a sentence without
@@ -77,6 +78,7 @@ MAIN: dict[Task, str] = {  # the table that is asked about
     "ner": "sentences",
     "question_answering": "questions",
 }
+KNOWN = "known"  # split of the triples that are known and neither trained on nor asked
 _KEYS = ("source_language", "target_language", "language", "split")
 
 

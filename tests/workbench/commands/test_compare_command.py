@@ -137,7 +137,7 @@ def test_what_is_not_there_is_named() -> None:
     run = make_run(0, 1)
     message = refused(run.name, "--task", "entity_alignment", "--systems", "backbone", "+EP")
     assert "measured no +EP (fine-tuned, entity_alignment) with the weights of protocol strict" in message
-    assert message.endswith("It measured: backbone, +Fusion (fine-tuned, entity_alignment).")
+    assert "It measured: backbone, +Fusion (fine-tuned, entity_alignment). Fields that keep other weights" in message
     assert "--metric: there is no 'F1'. There are: Hit@1, Hit@3" in refused(run.name, *PAIR, "--metric", "F1")
     assert "--systems: there is no '+Fuse'" in refused(run.name, *PAIR[:-1], "+Fuse")
     assert "--task: there is no 'nerd'" in refused(run.name, "--task", "nerd", *PAIR[2:])

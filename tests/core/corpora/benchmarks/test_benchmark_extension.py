@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from core.corpora.rows import RowLog
 from core.corpora.sources import cldr, xfactr
 from core.corpora.store import Corpus
 from core.corpora.writer import CorpusWriter
+from core.encoder.backbones import load_backbone
+from core.tasks.kg_completion import BenchmarkCompletion
 
 STORE = {  # id -> labels, English aliases
     "Q1": ({"en": "Paris", "ca": "París", "hu": "Párizs"}, ["City of Light"]),
@@ -106,7 +108,10 @@ FATES = [
 ]
 
 
-def completion(target: Path, triples: list[tuple[str, str, str]]) -> BenchmarkData:
+def completion(
+    target: Path, triples: list[tuple[str, str, str]], further: Sequence[tuple[str, str, str, str]] = ()
+) -> BenchmarkData:
+    """Test triples in English, `further` ones with their split, and two French ones."""
     draft = Draft("tests", "kg_completion", "tests", "CC0", "A card.")
     rows: dict[tuple[str, str], int] = {}
 
@@ -118,6 +123,10 @@ def completion(target: Path, triples: list[tuple[str, str, str]]) -> BenchmarkDa
     for subject, relation, object_ in triples:
         ends = row("entities", subject), row("relations", relation), row("entities", object_)
         draft.add("triples", "en", "test", *ends)
+    for split, subject, relation, object_ in further:
+        draft.add(
+            "triples", "en", split, *map(row, ("entities", "relations", "entities"), (subject, relation, object_))
+        )
     draft.add("entities", "fr", "1", "Berne", "")
     draft.add("triples", "fr", "test", len(draft.rows["entities"]) - 1, 0, len(draft.rows["entities"]) - 1)
     draft.add("triples", "fr", "train", len(draft.rows["entities"]) - 1, 0, len(draft.rows["entities"]) - 1)
@@ -151,6 +160,34 @@ def test_every_triple_has_one_fate(tmp_path: Path, store: Corpus) -> None:
     assert {(e["id"], e["name"]) for e in candidates} == {("Q3", "França"), ("Q6", "Berna")}
     assert extended.info.name == "tests-extended"
     assert asked(extended, "en") == asked(benchmark, "en")
+
+
+def test_english_triples_of_other_splits_are_known_answers(tmp_path: Path, store: Corpus, tiny_backbone: Path) -> None:
+    """And ranks are filtered by them, but they are neither asked nor trained on."""
+    further = [
+        ("train", "France", "capital", "Washington, D.C."),
+        ("valid", "France", "capital", "Titanic"),
+        ("valid", "France", "capital", "Nowhere"),
+    ]
+    benchmark = completion(tmp_path / "b", [("France", "capital", "Bern")], further)
+    extended = extend(benchmark, store, tmp_path / "e", ["ca"])
+    name = extended.texts("entities", "name")
+    known = extended.records("triples", language="ca", split="known")
+    assert [(name[t["subject"]], name[t["object"]]) for t in known] == [
+        ("França", "Washington DC"),
+        ("França", "Titanic"),
+    ]
+    assert asked(extended, "ca") == [("França", "capital", "Berna")]
+    assert len({t["relation"] for t in extended.records("triples", language="ca")}) == 1
+    task = BenchmarkCompletion(load_backbone(str(tiny_backbone), tmp_path), extended, train_languages=["en"])
+    asked_in_catalan = task.benchmark("ca")
+    assert sorted(name[row] for row in asked_in_catalan.known[0]) == ["Titanic", "Washington DC"]
+    assert sorted(name[row] for row in asked_in_catalan.candidates) == ["Berna", "França", "Titanic", "Washington DC"]
+    assert task.test_sizes()["ca"] == 1
+    with pytest.raises(ValueError, match="no training"):
+        BenchmarkCompletion(load_backbone(str(tiny_backbone), tmp_path), extended, train_languages=["ca"]).training_set(
+            0
+        )
 
 
 def test_relations_take_their_label_where_there_is_one(tmp_path: Path, store: Corpus) -> None:
