@@ -39,7 +39,9 @@ def test_values_are_those_of_the_tables_and_logs_stand_beside_them() -> None:
         assert row["value"] == stored[tuple(row[k] for k in keys)]
         assert row["log"] == logs[row["task"], row["system"], row["group"], row["metric"]]
         assert row["paper_share"] == (None if row["system"] == "backbone" else 0.5)
-        assert row["parameters"] is None  # the shipped run did not store them
+        # Per layer: four adapters of 2 * 384 * 24 + 24 + 384 parameters, and three 384 x 384 products with two biases.
+        added = 12 * (4 * (2 * 384 * 24 + 24 + 384) + 3 * 384 * 384 + 2 * 384)
+        assert row["parameters"] == (0 if row["system"] == "backbone" else added)
 
 
 def test_for_people() -> None:
@@ -55,7 +57,8 @@ def test_for_people() -> None:
         assert word in text
     assert "Entity alignment" not in text
     assert "their Hit@1 is Hit@2" in text
-    assert "not stored by these runs. The paper says about 0.5 % for all adapters together." in text
+    assert "6,221,952" in text
+    assert "The paper says about 0.5 % for all adapters together." in text
     languages = call("--by", "language", "--system", "+Fusion").stdout
     assert re.search(r"ast +ZS-In +\d+\.\d", languages)
     assert "backbone" not in languages.split("Runs:")[0].replace("less the backbone", "")
