@@ -58,14 +58,16 @@ def _rows(
     run: RunDir, stored: pd.DataFrame, grouping: Grouping, languages: Collection[str]
 ) -> Iterator[dict[str, Any]]:
     measured = run.config.evaluation
-    for key, part in stored.groupby(["task", "dataset", "system", "mode"], sort=False):
-        task, dataset, system, mode = map(str, key)
-        seen = dict(zip(part.language, part.group, strict=True))
+    for place, part in stored.groupby(["task", "dataset", "system", "mode"], sort=False):
+        task, dataset, system, mode = map(str, place)
+        seen = {
+            lang: g for lang, g in zip(part.language, part.group, strict=True) if not languages or lang in languages
+        }
         groups = {lang: _group(lang, group, grouping) for lang, group in seen.items()}
         about = {"run": run.name, "task": task, "dataset": dataset, "system": system, "mode": mode}
         for weights in dict.fromkeys(PROTOCOLS[key].weights for key in part.protocol):
             outcomes = from_arrays(task, run.read_outcomes(task, system, mode, weights))
-            kept = {lang: o for lang, o in outcomes.items() if not languages or lang in languages}
+            kept = {lang: o for lang, o in outcomes.items() if lang in groups}
             if kept:
                 found = result_rows(kept, groups, measured.bootstrap_samples, measured.confidence, weights=weights)
                 yield from (about | row for row in found)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from core.config import ADAPTERS
 from core.encoder.adapter_set import AdapterError
 from core.encoder.backbones import weights_digest
 from core.runs.store import RunDir
@@ -32,7 +33,7 @@ def take_adapter(work: Workspace, role: str) -> None:
 
 def _check(work: Workspace, source: RunDir, role: str, folder: Path) -> None:
     if not source.is_done(role):
-        have = [r for r in ("ep", "tp", "es", "ts", "large") if source.is_done(r)]
+        have = [r for r in ADAPTERS if source.is_done(r)]
         raise AdapterError(
             f"adapters.from_run: {source.name} has no adapter {role!r} in {folder.parent}. It has: "
             f"{', '.join(have) or 'none'}. Set adapters.{role} to null, or train it there."

@@ -35,11 +35,8 @@ def _build(name: TaskName, plan: Plan, config: RunConfig, backbone: Backbone, in
     limit = test_limit(plan, config)
     ranking: dict[str, Any] = {"candidates": config.evaluation.candidates}
     if plan.data is None:
-        kind, size = (
-            catalog.resolve("task", name),
-            "test_triples" if isinstance(plan, KGCompletion) else "test_entities",
-        )
-        return kind(index, **own, **ranking, **{size: limit})
+        size = "test_triples" if isinstance(plan, KGCompletion) else "test_entities"
+        return catalog.resolve("task", name)(index, **own, **ranking, **{size: limit})
     data, *tests = (BenchmarkData.open(benchmark_folder(name)) for name in (plan.data, *plan.test_data))
     own |= {"test_limit": limit, "prefix": config.backbone.prefix}
     if isinstance(plan, (KGCompletion, EntityAlignment)):

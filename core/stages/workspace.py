@@ -25,7 +25,7 @@ from core.languages import PAPER_LANGUAGES
 from core.runs.journal import Journal
 from core.runs.store import DONE, RunDir, RunError
 from core.stages.task_building import benchmark_records, build_tasks
-from core.task_config import HeadTask, TaskName
+from core.task_config import TaskName
 from core.tasks.retrieval import LabelIndex, RankingTask
 from core.tasks.task import Task
 
@@ -79,7 +79,7 @@ class Workspace:
 
     def has_head(self, task: TaskName) -> bool:
         """Whether a task puts a head on the encoder, and so exists fine-tuned only."""
-        return isinstance(self.config.tasks.chosen()[task], HeadTask)
+        return not isinstance(self.tasks[task], RankingTask)
 
     def title(self, task: TaskName) -> str:
         """What to call a task where progress is shown."""
@@ -88,7 +88,7 @@ class Workspace:
 
     def ranking_tasks(self) -> list[TaskName]:
         """The tasks without a head."""
-        return [name for name, task in self.tasks.items() if isinstance(task, RankingTask)]
+        return [task for task in self.tasks if not self.has_head(task)]
 
     def budget(self) -> dict[str, int]:
         """Parameters of the backbone, and those that each system with weights in memory adds to it."""

@@ -53,6 +53,13 @@ def test_groups_over_chosen_languages() -> None:
     assert groups == pytest.approx({"Sup": (languages["de"] + languages["fr"]) / 2, "ZS-In": languages["ru"]})
 
 
+def test_a_filter_by_language_leaves_the_others_out_of_the_groups() -> None:
+    languages = tables.results(SHIPPED, "language", **CHOSEN).set_index("language").value
+    found = regrouped(SHIPPED, "script", language="ru", **CHOSEN)
+    assert found.language.dropna().tolist() == ["ru"]
+    assert values(found[found.language.isna()]) == pytest.approx({"Cyrl": languages["ru"]})
+
+
 def test_a_language_outside_the_table_is_of_the_group_other(finished_run: RunDir) -> None:
     """And the protocols that read other weights come along."""
     found = regrouped([finished_run], "script", task="entity_alignment", mode="fine-tuned", system="backbone")
