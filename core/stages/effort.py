@@ -6,9 +6,9 @@ learn, three where everything does.
 
 from core.config import FusionMap
 from core.encoder.adapter_set import SMALL
-from core.stages.fine_tuning import fine_tuned_stage
+from core.runs.kept import fine_tuned_stage, fusion_stage
 from core.stages.fusion_maps import map_stage
-from core.stages.fusion_training import CORPUS_STAGE, fusion_stage
+from core.stages.fusion_training import CORPUS_STAGE
 from core.stages.heads import head_stage
 from core.stages.workspace import Workspace
 from core.task_config import Optimisation, TaskName

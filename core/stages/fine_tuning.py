@@ -18,9 +18,10 @@ from core.encoder.adapter_set import FUSION
 from core.encoder.weights import load_weights, save_weights
 from core.evaluation.outcomes import Outcome, from_arrays, to_arrays
 from core.evaluation.protocols import PROTOCOLS
+from core.runs.kept import fine_tuned_stage, fusion_stage
 from core.runs.store import write_atomic
 from core.stages.fusion_maps import map_fusion, map_stage
-from core.stages.fusion_training import fusion_stage, train_task_fusion
+from core.stages.fusion_training import train_task_fusion
 from core.stages.heads import (
     fresh_head,
     head_parameters,
@@ -37,11 +38,6 @@ from core.stages.workspace import Workspace
 from core.task_config import Task, TaskName
 
 _MODE = "fine-tuned"
-
-
-def fine_tuned_stage(task: TaskName, system: System) -> str:
-    """Key of the fine-tuning of a system on a task."""
-    return f"{_MODE}.{task}.{system.lstrip('+').lower()}"
 
 
 def fine_tune(work: Workspace, task: TaskName, system: System) -> None:

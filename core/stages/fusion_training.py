@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core.encoder.adapter_set import FUSION, SMALL
 from core.encoder.fusion import value_regularisation
 from core.encoder.weights import load_weights, save_weights
+from core.runs.kept import fusion_stage
 from core.stages.adapter_training import objective_samplers
 from core.stages.heads import head_parameters, load_head, save_head, task_loss
 from core.stages.stage import Stage, stage_seed, train_stage
@@ -20,11 +21,6 @@ from core.stages.workspace import Workspace
 from core.task_config import TaskName
 
 CORPUS_STAGE = "fusion.corpus"
-
-
-def fusion_stage(task: TaskName) -> str:
-    """Key of the fusion stage of a task."""
-    return f"fusion.{task}"
 
 
 def train_corpus_fusion(work: Workspace) -> None:

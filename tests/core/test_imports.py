@@ -26,6 +26,7 @@ ALLOWED = {
     "baselines": {"corpora", "objectives", "evaluation", "stages.loop"},
     "runs": {"config", "recipes", "task_config", "evaluation"},
     "stages": {"runs", "config", "task_config", "corpora", "encoder", "objectives", "tasks", "evaluation"},
+    "probing": {"runs", "config", "task_config", "corpora", "encoder", "tasks", "evaluation"},
     "execution.worker": {"config", "recipes", "runs", "stages"},
     "execution.launcher": {"config", "recipes", "runs"},
     "execution.slurm": {"config", "recipes", "runs"},
@@ -34,7 +35,7 @@ ALLOWED = {
 LIGHT = (
     *("core.config", "core.recipes", "core.catalog", "core.languages", "core.evaluation.metrics"),
     *("core.evaluation.protocols", "core.evaluation.audit", "core.evaluation.fusion_map", "core.reference.comparison"),
-    *("core.runs.store", "core.runs.tables", "core.execution.launcher"),
+    *("core.runs.store", "core.runs.tables", "core.runs.kept", "core.execution.launcher"),
     *("core.execution.preflight", "workbench.cli"),
 )
 HEAVY_LIBRARIES = {"torch", "transformers", "adapters", "tokenizers", "safetensors"}
