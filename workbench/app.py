@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from workbench import pickers
+from workbench import permalink
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 ICON = (
@@ -24,6 +24,6 @@ page = st.navigation(
         st.Page(PAGES / "audit.py", title="Audit", icon=":material/rule:", url_path="audit"),
     ]
 )
-pickers.read_url()
+permalink.read_url()
 page.run()
-pickers.write_url()
+permalink.write_url()

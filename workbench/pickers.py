@@ -1,7 +1,4 @@
-"""What is looked at: typed selections drawn in the sidebar, kept in the URL so that a copied link shows the same view.
-
-`bind="query-params"` is not used: it makes `st.switch_page` raise and goes stale when options change.
-"""
+"""What is looked at: typed selections drawn in the sidebar, each under a key that `workbench.permalink` keeps in the URL."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +17,6 @@ from core.runs.store import RunDir
 from core.task_config import TaskName
 from workbench import loaders
 from workbench.fusion_charts import ALL_LANGUAGES, VIEWS
-
-MANY = ("runs", "tasks", "systems")  # repeated in the URL
-FIELDS = (
-    *("run", "task", "protocol", "metric", "by", "source"),
-    *("ablation_metric", "ablation_mode", "baseline", "system", *MANY),
-    *("beside", "measure", "view", "languages"),
-)
 
 
 @dataclass(frozen=True)
@@ -71,32 +61,10 @@ class Fusion:
     task: str
 
 
-def read_url() -> None:
-    """URL -> session state, unless the URL is the one written last."""
-    now = _in_url()
-    if now and now != st.session_state.get("_url"):
-        st.session_state.update(now)
-
-
-def write_url() -> None:
-    """Session state -> URL; other parameters stay."""
-    chosen = {key: st.session_state[key] for key in FIELDS if st.session_state.get(key)}
-    want = {key: [*map(str, value)] if key in MANY else str(value) for key, value in chosen.items()}
-    st.session_state["_url"] = want
-    if want != _in_url():
-        rest = {key: st.query_params.get_all(key) for key in st.query_params if key not in FIELDS}
-        st.query_params.from_dict({**rest, **want})
-
-
-def _in_url() -> dict[str, str | list[str]]:
-    there = (key for key in FIELDS if key in st.query_params)
-    return {key: st.query_params.get_all(key) if key in MANY else st.query_params[key] for key in there}
-
-
 def pick_run(runs: Sequence[RunDir], label: str = "Run") -> RunDir:
     """A run, by name; the first one at the start."""
     by_name = {run.name: run for run in runs}
-    _fit("run", list(by_name))
+    fit("run", list(by_name))
     return by_name[
         st.selectbox(label, list(by_name), key="run", persist_state="session", format_func=_run_title(by_name))
     ]
@@ -112,11 +80,11 @@ def pick_results() -> Selection | None:
         run = pick_run(runs)
         found = loaders.results([run])
         tasks = list(dict.fromkeys(found.task))
-        task = _choose("Task", "task", tasks, task_title)
+        task = choose("Task", "task", tasks, task_title)
         rows = found[found.task == task]
         metrics, protocols = list(dict.fromkeys(rows.metric)), [p for p in PROTOCOLS if p in set(rows.protocol)]
-        metric = _choose("Metric", "metric", metrics)
-        protocol = _choose("Protocol", "protocol", protocols, help=_protocol_help())
+        metric = choose("Metric", "metric", metrics)
+        protocol = choose("Protocol", "protocol", protocols, help=_protocol_help())
     return Selection(run, task, metric, protocol)
 
 
@@ -127,7 +95,7 @@ def pick_ablation() -> Ablation | None:
         st.info("No run has results yet. Start the demo on the overview, or with: workbench demo")
         return None
     with st.sidebar:
-        _fit_many("runs", list(by_name), [next(iter(by_name))])
+        fit_many("runs", list(by_name), [next(iter(by_name))])
         names = st.multiselect(
             "Runs",
             list(by_name),
@@ -140,14 +108,14 @@ def pick_ablation() -> Ablation | None:
         found = loaders.results(runs)
         tasks = [t for t in get_args(TaskName) if t in set(found.task)]
         systems = [s for s in SYSTEMS if s in set(found.system)]
-        _fit_many("tasks", tasks)
+        fit_many("tasks", tasks)
         st.multiselect("Tasks", tasks, key="tasks", persist_state="session", format_func=task_title, placeholder="All")
-        _fit_many("systems", systems)
+        fit_many("systems", systems)
         st.multiselect("Systems", systems, key="systems", persist_state="session", placeholder="All")
         metrics = ["", *dict.fromkeys(found.metric)]
-        _choose("Metric", "ablation_metric", metrics, lambda m: m or "first of each task", "Hit@1, or F1")
-        _choose("Protocol", "protocol", [p for p in PROTOCOLS if p in set(found.protocol)], help=_protocol_help())
-        _choose("Mode", "ablation_mode", [m for m in ("fine-tuned", "zero-shot") if m in set(found["mode"])])
+        choose("Metric", "ablation_metric", metrics, lambda m: m or "first of each task", "Hit@1, or F1")
+        choose("Protocol", "protocol", [p for p in PROTOCOLS if p in set(found.protocol)], help=_protocol_help())
+        choose("Mode", "ablation_mode", [m for m in ("fine-tuned", "zero-shot") if m in set(found["mode"])])
         pick_by()
     state = st.session_state
     chosen = (state["ablation_metric"] or None, state["protocol"], state["ablation_mode"], state["by"])
@@ -162,12 +130,12 @@ def pick_pair(shown: pd.DataFrame) -> tuple[str, str, str] | None:
         return None
     columns = st.columns(3)
     with columns[0]:
-        task = _choose("Task", "task", tasks, task_title)
+        task = choose("Task", "task", tasks, task_title)
     with columns[1]:
-        baseline = _choose("Baseline", "baseline", list(systems[task]))
+        baseline = choose("Baseline", "baseline", list(systems[task]))
     with columns[2]:
         others = [system for system in reversed(systems[task]) if system != baseline]
-        system = _choose("System", "system", others)
+        system = choose("System", "system", others)
     return task, baseline, system
 
 
@@ -184,18 +152,18 @@ def pick_fusion() -> Fusion | None:
         return None
     with st.sidebar:
         others = [r.name for r in runs if r.fusion_map_file.is_file() and r.name != run.name]
-        beside = _choose("Beside it", "beside", ["", *others], lambda name: name or "no second run")
+        beside = choose("Beside it", "beside", ["", *others], lambda name: name or "no second run")
     second = [(r, found) for r in runs if r.name == beside and (found := _fusion_map(r)) is not None]
     with st.sidebar:
-        measure = _choose("Measure", "measure", [m for m in MEASURES if m in set(frame.measure)], help=_measures_help())
+        measure = choose("Measure", "measure", [m for m in MEASURES if m in set(frame.measure)], help=_measures_help())
         has_null = (frame[frame.measure == measure].fusion == "null").any()
-        view = _choose("View", "view", list(VIEWS) if has_null else ["trained"], _view_title)
+        view = choose("View", "view", list(VIEWS) if has_null else ["trained"], _view_title)
         groups = [group for group in GROUPS if group in set(frame.group)]
         codes = sorted(set(frame.language), key=lambda code: describe(code).name)
         names = {ALL_LANGUAGES: "All languages"} | {code: f"{describe(code).name} ({code})" for code in codes}
-        languages = _choose("Languages", "languages", [ALL_LANGUAGES, *groups, *codes], lambda x: names.get(x, x))
+        languages = choose("Languages", "languages", [ALL_LANGUAGES, *groups, *codes], lambda x: names.get(x, x))
         tasks = list(dict.fromkeys(task for found in (frame, *(f for _, f in second)) for task in found.task))
-        task = _choose("Task drawn large", "task", tasks, task_title)
+        task = choose("Task drawn large", "task", tasks, task_title)
     return Fusion([run, *(r for r, _ in second)], measure, view, languages, task)
 
 
@@ -211,12 +179,12 @@ def _fusion_map(run: RunDir) -> pd.DataFrame | None:
 
 def pick_by() -> str:
     """Whether places are language groups or languages."""
-    return _choose("By", "by", ["group", "language"])
+    return choose("By", "by", ["group", "language"])
 
 
 def pick_source(titles: dict[str, str]) -> str:
     """What to audit, of key -> title."""
-    return _choose("Audit", "source", list(titles), titles.__getitem__)
+    return choose("Audit", "source", list(titles), titles.__getitem__)
 
 
 def task_title(task: str) -> str:
@@ -224,20 +192,21 @@ def task_title(task: str) -> str:
     return catalog.item("task", task).title
 
 
-def _choose(
+def choose(
     label: str, key: str, options: Sequence[str], format_func: Callable[[str], str] = str, help: str | None = None
 ) -> str:
-    _fit(key, options)
+    """A select box under a session key; a value that is no option (any more) becomes the first one."""
+    fit(key, options)
     return st.selectbox(label, options, key=key, persist_state="session", format_func=format_func, help=help)
 
 
-def _fit_many(key: str, options: Sequence[str], start: Sequence[str] = ()) -> None:
+def fit_many(key: str, options: Sequence[str], start: Sequence[str] = ()) -> None:
     """Before a widget of several values: those that its options lack go; with none left it is `start`."""
     kept = [value for value in st.session_state.get(key, ()) if value in options]
     st.session_state[key] = kept or list(start)
 
 
-def _fit(key: str, options: Sequence[str]) -> None:
+def fit(key: str, options: Sequence[str]) -> None:
     """Before a widget: a value that its options lack becomes the first one."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[0]
