@@ -1,4 +1,4 @@
-"""What is looked at: typed selections drawn in the sidebar, each under a key that `workbench.permalink` keeps in the URL."""
+"""What is looked at: typed selections drawn in the sidebar, under keys that `workbench.permalink` keeps in the URL."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
