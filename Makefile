@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test bench lint clean
+.PHONY: help demo app test bench gallery lint clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,9 +19,13 @@ test: $(VENV)/.dev  ## Run the tests, and the linters' checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.app  ## Measure what packing, the rewritten fusion and the dump reader gain here, as ratios
+bench: $(VENV)/.dev  ## Measure what packing, the rewritten fusion and the dump reader gain here, and how fast pages are
 	@$(BIN)/python -m tests.bench.encoder
 	@$(BIN)/python -m tests.bench.dump_parsing --entities 100000
+	@$(BIN)/python -m tests.bench.app
+
+gallery: $(VENV)/.dev  ## Take the README's screenshots anew (needs Chromium)
+	@$(BIN)/python -m tests.workbench.gallery
 
 lint: $(VENV)/.dev  ## Mend what the linter and the formatter can
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

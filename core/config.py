@@ -138,8 +138,8 @@ class Evaluation(Section):
     )
     min_queries: Positive = Field(20, description="Languages with fewer test examples are left out, and said to be.")
     fusion_map: FusionMap | None = Field(None, description="Look into fused systems; null does not.")
-    bootstrap_samples: Positive = 1000
-    confidence: float = Field(0.95, gt=0, lt=1)
+    bootstrap_samples: Positive = Field(1000, description="Resamples of the test examples behind every interval.")
+    confidence: float = Field(0.95, gt=0, lt=1, description="Share of resamples that an interval holds.")
 
 
 class Compute(Section):
@@ -161,8 +161,11 @@ class RunConfig(Section):
     """Everything that decides a run's numbers."""
 
     title: str = Field("", description="A name for people; it does not count into the fingerprint.")
-    recipe: Recipe = "corrected"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    recipe: Recipe = Field(
+        "corrected",
+        description="Where every field starts: `corrected`, as the `paper` says, or as its code was `released`.",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of weights and draws.")
     backbone: Backbone = Backbone()
     corpus: Corpus = Corpus()
     sampling: Sampling = Sampling()

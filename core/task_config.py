@@ -26,13 +26,13 @@ class Optimisation(Section):
     epochs: float | None = Field(None, gt=0, description="Passes over the training set; give this or `steps`.")
     batch_size: int = Field(128, ge=2, description="Pairs per step; each pair is the others' negative.")
     accumulation: Positive = Field(1, description="Batches whose gradients are summed before a step.")
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(3e-3, gt=0)
+    optimizer: Literal["adamw", "adam"] = Field("adamw", description="How gradients become updates.")
+    learning_rate: float = Field(3e-3, gt=0, description="Largest rate of the schedule.")
     value_learning_rate: float | None = Field(
         None, ge=0, description="Rate of the fusion's value matrices; None is `learning_rate`."
     )
     head_learning_rate: float | None = Field(None, ge=0, description="Rate of a task's head; None is `learning_rate`.")
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, description="Share of a weight, times the rate, taken off at each step.")
     schedule: Literal["linear", "constant", "cosine_restarts"] = Field("linear", description="Rate after the warm-up.")
     restarts: Positive = Field(5, description="Hard restarts of `cosine_restarts`.")
     warmup_steps: Annotated[int, Field(ge=0)] | None = Field(None, description="None is a tenth of the steps.")
@@ -66,7 +66,7 @@ class Task(Section):
     test_data: tuple[str, ...] = Field(
         (), description="Benchmarks to test on; a language is taken from the first that has it. None given: `data`."
     )
-    train_languages: tuple[LanguageCode, ...]
+    train_languages: tuple[LanguageCode, ...] = Field(description="Languages of stages 3 and 4.")
     test_languages: tuple[LanguageCode, ...] | None = Field(
         None, description="None tests every language that there is."
     )
@@ -119,7 +119,7 @@ class EntityAlignment(Task):
     csls_neighbours: Positive | None = Field(
         None, description="Neighbours of cross-domain similarity local scaling; None ranks by the cosine."
     )
-    source_language: LanguageCode = "en"
+    source_language: LanguageCode = Field("en", description="Language that is aligned with every other.")
     train_languages: tuple[LanguageCode, ...] = ("de", "fr")
 
     @model_validator(mode="after")

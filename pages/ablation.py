@@ -3,12 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.protocols import PROTOCOLS
-from core.languages import GROUP_MEANING, GROUPS
 from core.reference import figure5
 from core.runs.ablation import budget
-from workbench import charts, loaders, pickers
-from workbench.downloads import stamped_csv
+from workbench import ablation_summary, charts, figures, loaders, pickers
+from workbench.exports import menu
 from workbench.pickers import task_title
 
 PANELS = {"group": 3, "language": 1}  # side by side
@@ -17,34 +15,17 @@ SIGNED = st.column_config.NumberColumn(format="%+.1f")
 PERCENT = st.column_config.NumberColumn(format="%.2f %%")
 
 
-def about(rows: pd.DataFrame, chosen: pickers.Ablation) -> None:
-    runs = " and ".join(f"{r.name} (recipe {r.config.recipe}, seed {r.config.seed})" for r in chosen.runs)
-    tasks = [
-        f"{task_title(task)} on {' and '.join(part.dataset.unique())}: {part.metric.iloc[0]} in %"
-        + ("" if part.protocol.iloc[0] == chosen.protocol else f", protocol {part.protocol.iloc[0]}")
-        for task, part in rows.groupby("task", sort=False)
-    ]
-    st.text(
-        f"What each system reaches, {chosen.mode}, by {chosen.by}. {'; '.join(tasks)}. Run {runs}; "
-        f"protocol {chosen.protocol}: {PROTOCOLS[chosen.protocol].meaning}."
-    )
-    over = "over seeds (t) where there are several, else " if (rows.seeds > 1).any() else ""
-    level = f"{100 * chosen.runs[0].config.evaluation.confidence:.0f} % intervals {over}by a bootstrap over test items"
-    logs = " · hollow: fine-tuned mBERT in the authors' logs, whose Hit@1 is Hit@2 (protocol released)"
-    groups = " · ".join(f"{g}: {GROUP_MEANING[g]}" for g in GROUPS)
-    st.caption(f"{groups} · {level}{logs if rows.log.notna().any() else ''}")
-
-
 def open_run(name: str) -> None:
     st.session_state.update(run=name, go_to_runs=True)
 
 
-def panels(rows: pd.DataFrame, by: str) -> None:
+def panels(rows: pd.DataFrame, chosen: pickers.Ablation) -> None:
     """The figure; a click on a point offers its runs."""
-    tasks, picked = list(dict.fromkeys(rows.task)), []
+    by, tasks, picked = chosen.by, list(dict.fromkeys(rows.task)), []
     for start in range(0, len(tasks), PANELS[by]):
         titles = {task: task_title(task) for task in tasks[start : start + PANELS[by]]}
-        figure = charts.ablation_panels(rows[rows.task.isin(list(titles))], titles)
+        part = rows[rows.task.isin(list(titles))]
+        figure = charts.ablation_panels(part, titles)
         event = st.plotly_chart(
             figure,
             key=f"panels_{start}",
@@ -52,6 +33,24 @@ def panels(rows: pd.DataFrame, by: str) -> None:
             selection_mode="points",
             config=charts.CONFIG,
             alt=f"Value of every system by {by}: {', '.join(titles.values())}",
+        )
+        menu(
+            f"panels_{start}",
+            figure=figure,
+            table=part,
+            name=f"ablation.{by}.{'-'.join(titles)}",
+            runs=chosen.runs,
+            command=figures.command(
+                "ablation",
+                [run.name for run in chosen.runs],
+                task=list(titles),
+                system=chosen.systems,
+                metric=chosen.metric,
+                protocol=chosen.protocol,
+                mode=chosen.mode,
+                by=by,
+            ),
+            caption=f"{', '.join(titles.values())}: every system by {by}, {chosen.mode}",
         )
         picked += [
             name for p in event["selection"]["points"] if "customdata" in p for name in p["customdata"][4].split(", ")
@@ -65,21 +64,14 @@ def show(frame: pd.DataFrame, key: str, alt: str, formats: dict) -> None:
     st.dataframe(frame, hide_index=True, key=key, alt=alt, column_config=formats)
 
 
-def values(rows: pd.DataFrame, by: str) -> None:
-    places = ["language", "group"] if by == "language" else ["group"]
-    columns = ["system", "value", "low", "high", "gain", "log", "n", "seeds", "sd"]
-    added = ["parameters", "share", "paper_share"]
-    shown = rows[["task", *places, *columns, *added]].assign(
-        task=rows.task.map(task_title),
-        gain=rows.gain.where(rows.system != "backbone"),
-        paper_share=rows.paper_share.where(rows.share.notna()),
-    )
-    shown = shown.rename(columns={"log": "authors' log", "share": "of backbone", "paper_share": "paper, all adapters"})
+def values(rows: pd.DataFrame, chosen: pickers.Ablation) -> None:
     formats = dict.fromkeys(("value", "low", "high", "authors' log", "sd"), NUMBER) | {"gain": SIGNED}
     formats |= dict.fromkeys(("of backbone", "paper, all adapters"), PERCENT)
     formats["parameters"] = st.column_config.NumberColumn(format="localized")
-    show(shown.dropna(axis="columns", how="all"), "values", "Every system with its gain over the backbone", formats)
+    show(ablation_summary.values(rows, chosen.by), "values", "Every system with its gain over the backbone", formats)
     st.caption("Gain: less the backbone in the same place. Parameters: those that a system adds to the backbone.")
+    caption = f"Every system by {chosen.by}, {chosen.mode}, protocol {chosen.protocol}"
+    menu("all", table=rows, name=f"ablation.{chosen.by}", runs=chosen.runs, command=chosen.command(), caption=caption)
 
 
 def parameters(chosen: pickers.Ablation) -> None:
@@ -94,7 +86,7 @@ def parameters(chosen: pickers.Ablation) -> None:
 
 def significance(rows: pd.DataFrame, chosen: pickers.Ablation) -> None:
     """Paired differences of two systems on the same test items."""
-    st.subheader("Do two systems differ?")
+    st.header("Do two systems differ?")
     pair = pickers.pick_pair(rows)
     if pair is None:
         st.info("No task has two systems here. Choose more systems, or runs that measured more.")
@@ -116,11 +108,14 @@ def significance(rows: pd.DataFrame, chosen: pickers.Ablation) -> None:
         f"{systems[1]} less {systems[0]} in {metric}, percentage points, on {task_title(task)}, protocol {protocol}: "
         f"the interval lies above zero in {above} and below zero in {below} of {len(decisive)} {chosen.by}s."
     )
-    places = ["language", "group"] if chosen.by == "language" else ["group"]
-    columns = ["baseline", "value", "difference", "low", "high", "p", "n", "seed", "interval"]
     formats = dict.fromkeys(("baseline", "value"), NUMBER) | dict.fromkeys(("difference", "low", "high"), SIGNED)
     formats["p"] = st.column_config.NumberColumn(format="%.3f")
-    show(found[[*places, *columns]], "paired", "Paired differences", formats)
+    shown = ablation_summary.differences(found, chosen.by)
+    show(shown, "paired", "Paired differences", formats)
+    caption = f"{systems[1]} less {systems[0]} in {metric}, {task_title(task)}, protocol {protocol}"
+    command = ["workbench", "compare", *(run.name for run in runs), "--task", task, "--systems", *systems]
+    command += ["--metric", metric, "--protocol", protocol, "--mode", chosen.mode, "--by", chosen.by, "--csv"]
+    menu("paired", table=shown, name=f"differences.{task}", runs=runs, command=command, caption=caption)
     samples = chosen.runs[0].config.evaluation.bootstrap_samples
     st.caption(
         f"Interval `entities` and the two-sided p: paired bootstrap, {samples} resamples of the test items, p not "
@@ -140,10 +135,9 @@ if chosen is not None:
         st.warning("These runs cannot stand in one figure.")
         st.text(str(error))
     else:
-        about(rows, chosen)
-        panels(rows, chosen.by)
-        values(rows, chosen.by)
+        st.text(ablation_summary.sentence(rows, chosen))
+        st.caption(ablation_summary.legend(rows, chosen))
+        panels(rows, chosen)
+        values(rows, chosen)
         parameters(chosen)
-        file = stamped_csv(rows, chosen.runs, chosen.command())
-        st.download_button("Download CSV", file, "ablation.csv", "text/csv", key="csv", on_click="ignore")
         significance(rows, chosen)

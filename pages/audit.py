@@ -9,9 +9,9 @@ from core.evaluation.protocols import PROTOCOLS
 from core.runs import tables
 from core.runs.checkpoints import RULES
 from core.runs.store import RunDir
-from workbench import charts, loaders, pickers
+from workbench import charts, figures, lint_view, loaders, pickers
 from workbench.commands.audited import KNOWN_COLUMNS, counts, verdict
-from workbench.downloads import stamped_csv
+from workbench.exports import menu
 from workbench.pickers import task_title
 
 MOST_MIB = 2
@@ -20,7 +20,7 @@ SOURCES = {"run": "A run", "paper": "The paper's tables", "file": "A table of yo
 NUMBER, SIGNED = (st.column_config.NumberColumn(format=f) for f in ("%.1f", "%+.1f"))
 
 
-def findings(found: Audit, rows: pd.DataFrame) -> None:
+def findings(found: Audit, rows: pd.DataFrame, source: str, runs: list[RunDir]) -> None:
     """What cannot be true or is doubtful, why, and how much each check looked at."""
     for line in verdict(found, rows):
         st.text(line)
@@ -32,6 +32,11 @@ def findings(found: Audit, rows: pd.DataFrame) -> None:
         wide = {"reason": st.column_config.TextColumn(width="large")}
         filled = shown.loc[:, (shown != "").any()]
         st.dataframe(filled, hide_index=True, key="findings", alt="Findings", column_config=wide)
+        name = f"audit.{source.lstrip('-')}"
+        command = ["workbench", "audit", source, "--json"]
+        menu(
+            "findings", table=filled, name=name, runs=runs, command=command, caption=f"Findings in {source.lstrip('-')}"
+        )
     else:
         st.success("Nothing found: no check objects to any of these numbers.")
     st.dataframe(counts(found), hide_index=True, key="counts", alt="What each check compared and found")
@@ -47,7 +52,7 @@ def of_paper() -> None:
         f"Tables 2 to 13 of Hou et al. 2022 as printed, {len(rows):,} values; Hit@1 is read as what it says, and no "
         "table names its rank protocol."
     )
-    findings(found, rows)
+    findings(found, rows, "--paper", [])
 
 
 def of_run(run: RunDir) -> None:
@@ -56,7 +61,7 @@ def of_run(run: RunDir) -> None:
         f"Run {run.name}, recipe {run.config.recipe}, seed {run.config.seed}: {len(rows):,} unrounded values under the "
         f"protocols {', '.join(dict.fromkeys(rows.protocol))}."
     )
-    findings(found, rows)
+    findings(found, rows, run.name, [run])
 
 
 def of_file() -> None:
@@ -73,12 +78,12 @@ def of_file() -> None:
         st.text(str(error))
         return
     st.text(f"{file.name}: {len(rows):,} values.")
-    findings(found, rows)
+    findings(found, rows, file.name, [])
 
 
 def checkpoints(run: RunDir) -> None:
     """How far apart a system's last, reported and luckiest weights are."""
-    st.subheader("Which weights are reported")
+    st.header("Which weights are reported")
     by = pickers.pick_by()
     found = loaders.checkpoint_values(run, by)
     if found.empty:
@@ -100,12 +105,14 @@ def checkpoints(run: RunDir) -> None:
         figure = charts.checkpoint_dots(part, f"{spec.label} ({spec.unit})")
         alt = f"Values by choice of weights, {task_title(task)}"
         st.plotly_chart(figure, key=f"checkpoints_{task}", config=charts.CONFIG, alt=alt)
+        command = figures.command("checkpoints", run.name, task=str(task), by=by)
+        name = f"{run.name}.checkpoints.{task}.{by}"
+        menu(f"checkpoints_{task}", figure=figure, table=part, name=name, runs=[run], command=command, caption=alt)
     formats = dict.fromkeys(RULES, NUMBER) | dict.fromkeys(("last_gap", "best_test_gap"), SIGNED)
     shown = found.dropna(axis="columns", how="all").assign(task=found.task.map(task_title))
     st.dataframe(shown, hide_index=True, key="checkpoints", alt="Values by choice of weights", column_config=formats)
     command = ["workbench", "tables", run.name, "--mode", "fine-tuned", "--by", by, "--csv"]
-    file = stamped_csv(found, [run], command)
-    st.download_button("Download CSV", file, f"{run.name}.checkpoints.csv", "text/csv", key="csv", on_click="ignore")
+    menu("rules", table=found, name=f"{run.name}.checkpoints", runs=[run], command=command, caption=meanings)
 
 
 st.title("Audit")
@@ -118,6 +125,7 @@ with st.sidebar:
 if run is not None:
     of_run(run)
     checkpoints(run)
+    lint_view.of_a_run(run)
 elif source == "paper":
     of_paper()
 else:

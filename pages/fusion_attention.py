@@ -1,13 +1,14 @@
 """Fusion attention: what each adapter does in each task's fusion, by layer, against untrained fusions of the same ones."""
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from core.evaluation.fusion_map import MEASURES, chance_outside, knock_out_metric
 from core.languages import GROUP_MEANING, GROUPS, describe
 from core.runs.store import RunDir
-from workbench import charts, fusion_charts, loaders, pickers
-from workbench.downloads import stamped_csv
+from workbench import charts, figures, fusion_charts, loaders, pickers
+from workbench.exports import menu
 
 VIEW_MEANING = {
     "trained": "of the trained fusion",
@@ -56,19 +57,22 @@ def verdict(part: pd.DataFrame, measure: str) -> str:
     return f"{part.clear.sum()} of {len(part)} outside chance" if part.null.notna().any() else ""
 
 
-def figure(part: pd.DataFrame, selection: pickers.Fusion, scale: tuple[float, float], number: int, large: bool) -> None:
+def figure(
+    part: pd.DataFrame, selection: pickers.Fusion, scale: tuple[float, float], number: int, large: bool
+) -> go.Figure:
     task = part.task.iloc[0]
     size = "large" if large else "small"
     drawn = fusion_charts.draw(part, selection.measure, selection.view, scale, large)
     alt = f"{MEASURES[selection.measure]}, {pickers.task_title(task)}, {selection.runs[number].name}"
     config = charts.CONFIG if large else {"displayModeBar": False}
     st.plotly_chart(drawn, key=f"{size}_{number}_{task}", config=config, alt=alt)
+    return drawn
 
 
 def overview(number: int, selection: pickers.Fusion, rows: pd.DataFrame, cells: pd.DataFrame, scale) -> None:
     run, tasks = selection.runs[number], list(dict.fromkeys(rows.task))
     if len(selection.runs) > 1:
-        st.subheader(run.name)
+        st.header(run.name)
     if rows.empty:
         st.text("This run's map has none of these languages.")
         return
@@ -89,7 +93,8 @@ def overview(number: int, selection: pickers.Fusion, rows: pd.DataFrame, cells: 
     st.caption(legend(run, selection.measure, cells))
 
 
-def download(number: int, selection: pickers.Fusion, found: pd.DataFrame) -> None:
+def export_all(number: int, selection: pickers.Fusion, found: pd.DataFrame) -> None:
+    """Every task's numbers of a run, as `workbench fusion` tells them."""
     run, name, measure = selection.runs[number], selection.languages, selection.measure
     command = ["workbench", "fusion", run.name, "--measure", measure, "--by", "layer", "--csv"]
     if name != fusion_charts.ALL_LANGUAGES:
@@ -98,9 +103,18 @@ def download(number: int, selection: pickers.Fusion, found: pd.DataFrame) -> Non
         command += ["--metric", "all"]
     rows = found.drop(columns="clear")
     rows.insert(0, "run", run.name)
-    file = f"{run.name}.fusion.{measure}.{name}.csv"
-    data = stamped_csv(rows, [run], command)
-    st.download_button("Download CSV", data, file, "text/csv", key=f"csv_{number}", on_click="ignore")
+    caption = f"{MEASURES[measure]}, languages: {name}"
+    file = f"{run.name}.fusion.{measure}.{name}"
+    menu(f"all_{number}", table=rows, name=file, runs=[run], command=command, caption=caption)
+
+
+def export(number: int, selection: pickers.Fusion, part: pd.DataFrame, drawn: go.Figure) -> None:
+    run, beside = selection.runs[number], [r.name for place, r in enumerate(selection.runs) if place != number]
+    chosen = {key: getattr(selection, key) for key in ("task", "measure", "view", "languages")}
+    command = figures.command("fusion", run.name, **chosen, beside=beside)
+    file = ".".join((run.name, *chosen.values()))
+    caption = figures.fusion_caption(**chosen)
+    menu(f"large_{number}", figure=drawn, table=part, name=file, runs=[run], command=command, caption=caption)
 
 
 def show(selection: pickers.Fusion) -> None:
@@ -112,7 +126,9 @@ def show(selection: pickers.Fusion) -> None:
     st.text(sentence(selection, shown))
     for number, (rows, found) in enumerate(zip(maps, cells, strict=True)):
         overview(number, selection, rows, found, small)
-    st.subheader(pickers.task_title(selection.task))
+        if len(found):
+            export_all(number, selection, found)
+    st.header(pickers.task_title(selection.task))
     if selection.measure == "contribution":
         st.caption(f"Colours end at {scale[1]:.2f}, the 90th percentile of all cells; the numbers do not.")
     for column, (number, found) in zip(st.columns(len(cells)), enumerate(cells), strict=True):
@@ -123,9 +139,7 @@ def show(selection: pickers.Fusion) -> None:
             if part.empty:
                 st.text("This run's map has nothing of this task, measure and languages.")
             else:
-                figure(part, selection, scale, number, large=True)
-            if len(found):
-                download(number, selection, found)
+                export(number, selection, part, figure(part, selection, scale, number, large=True))
 
 
 st.title("Fusion attention")

@@ -5,10 +5,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 
 from core import recipes
 from core.config import RunConfig
@@ -25,9 +24,17 @@ from workbench.commands import (
     compare,
     corpus,
     data,
+    evaluate,
+    figure,
     fusion,
+    knowledge,
+    probe,
+    queue,
     results,
+    space,
+    submit,
 )
+from workbench.commands.options import Change, Seed, edits
 from workbench.terminal import Json
 
 app = typer.Typer(
@@ -35,17 +42,26 @@ app = typer.Typer(
 )
 for _name, _group in (("data", data), ("corpus", corpus), ("benchmark", benchmark), ("backbone", backbone)):
     app.add_typer(_group.app, name=_name)
+app.add_typer(figure.app, name="figure")
 app.command("tables")(results.show)
 app.command()(compare.compare)
 app.command("audit")(audit.audit)
 app.command("ablation")(ablation.ablation)
 app.command("answers")(answers.answers)
 app.command("fusion")(fusion.fusion)
+app.command("submit")(submit.submit)
+app.command("archive")(queue.archive)
+app.command("restore")(queue.restore)
+app.add_typer(queue.app, name="queue")
+app.command("complete")(knowledge.complete)
+app.command("align")(knowledge.align)
+app.command("evaluate")(evaluate.evaluate)
+app.command("probe")(probe.probe)
+app.command("space")(space.space)
 out, err = terminal.screen(), terminal.screen(stderr=True)
 
 RunName = Annotated[str, typer.Argument(help="Name of a run; `workbench runs` lists them.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of weights and draws.")]
 
 
 def main() -> None:
@@ -98,9 +114,7 @@ def demo(
 @app.command()
 def run(
     config: Annotated[str, typer.Argument(help="A YAML file, or the name of a preset.")],
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a field: `--set objective.temperature=0.1`. Repeatable.")
-    ] = None,
+    change: Change = None,
     seed: Seed = None,
     detach: Detach = False,
 ) -> None:
@@ -188,18 +202,7 @@ def up(
 
 def _config(name: str, seed: int | None, changes: list[str]) -> RunConfig:
     """The config of a preset or file, with fields changed."""
-    fields: dict[str, Any] = {}
-    for change in changes:
-        field, found, value = change.partition("=")
-        try:
-            fields[field] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            found = ""
-        if not found:
-            raise recipes.ConfigError(
-                f"--set takes field=value, not {change!r}. Example: --set objective.temperature=0.1"
-            )
-    return recipes.named(name, fields | ({} if seed is None else {"seed": seed}))
+    return recipes.named(name, edits("set", changes) | ({} if seed is None else {"seed": seed}))
 
 
 def _launch(config: RunConfig, detach: bool) -> None:

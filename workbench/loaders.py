@@ -9,34 +9,30 @@ import streamlit as st
 
 from core.evaluation.audit import Audit, audit
 from core.evaluation.fusion_map import headline, knock_out_metric
+from core.folders import cache_root
 from core.reference import figure5
 from core.runs import ablation as stored
 from core.runs import checkpoints, tables
 from core.runs.differences import differences
-from core.runs.store import RunDir, list_runs
+from core.runs.listing import Listing
+from core.runs.store import RunDir
 from workbench.commands import audited
 from workbench.fusion_charts import among
 
 
 def all_runs() -> list[RunDir]:
     """The runs that can be read: live ones first, then those that ship with the project, each newest first."""
-    return [run for run in _listed() if run.problem() is None]
+    return _listing(str(cache_root())).runs()
 
 
 def unreadable_runs() -> dict[str, str]:
     """Name of every run whose config cannot be read, such as one of another version -> why."""
-    return {run.name: problem for run in _listed() if (problem := run.problem())}
+    return _listing(str(cache_root())).unreadable()
 
 
-def _listed() -> list[RunDir]:
-    found = sorted(list_runs(), key=lambda run: run.cached)
-    return [_run(str(run.path), run.config_file.stat().st_mtime_ns) for run in found]
-
-
-@st.cache_resource(max_entries=1000, show_spinner=False)
-def _run(path: str, config_time: int) -> RunDir:
-    """One object per run and config file, so that a config is parsed once."""
-    return RunDir(Path(path))
+@st.cache_resource(max_entries=5, show_spinner=False)
+def _listing(cache: str) -> Listing:
+    return Listing(Path(cache) / "runs-index.json")
 
 
 def results(runs: list[RunDir]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from core.languages import GROUPS, describe
 from core.runs import tables
 from core.runs.store import RunDir
 from core.task_config import TaskName
-from workbench import loaders
+from workbench import loaders, permalink
 from workbench.fusion_charts import ALL_LANGUAGES, VIEWS
 
 
@@ -84,7 +84,7 @@ def pick_results() -> Selection | None:
         rows = found[found.task == task]
         metrics, protocols = list(dict.fromkeys(rows.metric)), [p for p in PROTOCOLS if p in set(rows.protocol)]
         metric = choose("Metric", "metric", metrics)
-        protocol = choose("Protocol", "protocol", protocols, help=_protocol_help())
+        protocol = choose("Protocol", "protocol", protocols, help=protocol_help())
     return Selection(run, task, metric, protocol)
 
 
@@ -114,7 +114,7 @@ def pick_ablation() -> Ablation | None:
         st.multiselect("Systems", systems, key="systems", persist_state="session", placeholder="All")
         metrics = ["", *dict.fromkeys(found.metric)]
         choose("Metric", "ablation_metric", metrics, lambda m: m or "first of each task", "Hit@1, or F1")
-        choose("Protocol", "protocol", [p for p in PROTOCOLS if p in set(found.protocol)], help=_protocol_help())
+        choose("Protocol", "protocol", [p for p in PROTOCOLS if p in set(found.protocol)], help=protocol_help())
         choose("Mode", "ablation_mode", [m for m in ("fine-tuned", "zero-shot") if m in set(found["mode"])])
         pick_by()
     state = st.session_state
@@ -202,14 +202,20 @@ def choose(
 
 def fit_many(key: str, options: Sequence[str], start: Sequence[str] = ()) -> None:
     """Before a widget of several values: those that its options lack go; with none left it is `start`."""
-    kept = [value for value in st.session_state.get(key, ()) if value in options]
+    asked = st.session_state.get(key) or ()
+    kept = [value for value in asked if value in options]
     st.session_state[key] = kept or list(start)
+    if lacking := [value for value in asked if value not in options]:
+        permalink.missed(key, lacking, st.session_state[key])
 
 
 def fit(key: str, options: Sequence[str]) -> None:
     """Before a widget: a value that its options lack becomes the first one."""
-    if st.session_state.get(key) not in options:
+    asked = st.session_state.get(key)
+    if asked not in options:
         st.session_state[key] = options[0]
+        if asked is not None:
+            permalink.missed(key, asked, options[0])
 
 
 def _run_title(by_name: dict[str, RunDir]):
@@ -224,5 +230,6 @@ def _measures_help() -> str:
     return "\n\n".join(f"**{name}**: {meaning}" for name, meaning in MEASURES.items())
 
 
-def _protocol_help() -> str:
+def protocol_help() -> str:
+    """What each protocol means, in Markdown."""
     return "\n\n".join(f"**{p.key}**: {p.meaning}" for p in PROTOCOLS.values())

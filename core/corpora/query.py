@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from core.corpora.store import SCHEMAS, Corpus, CorpusError
 
+Parameters = Sequence[Any] | Mapping[str, Any]  # for `?`, or for `$name`
 _MEMORY = "1GB"  # beyond that, DuckDB goes on in temporary files
 
 
@@ -42,31 +43,31 @@ class CorpusQuery:
         corpus.verify()
         return cls({table: corpus.path / f"{table}.parquet" for table in SCHEMAS})
 
-    def run(self, sql: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+    def run(self, sql: str, parameters: Parameters = ()) -> duckdb.DuckDBPyConnection:
         """Run a statement.
 
         Raises:
             CorpusError: If a file cannot be read.
         """
         try:
-            return self._db.execute(sql, list(parameters))
+            return self._db.execute(sql, parameters if isinstance(parameters, Mapping) else list(parameters))
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise CorpusError(f"A table cannot be read ({reason}). Build the corpus again.") from error
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows of an answer."""
         return self.run(sql, parameters).fetchall()
 
-    def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+    def number(self, sql: str, parameters: Parameters = ()) -> int:
         """An answer of one number; 0 for NULL."""
         return int(self.rows(sql, parameters)[0][0] or 0)
 
-    def column(self, sql: str) -> np.ndarray:
+    def column(self, sql: str, parameters: Parameters = ()) -> np.ndarray:
         """An answer of one integer column, shape (rows,)."""
-        (values,) = self.run(sql).fetchnumpy().values()
+        (values,) = self.run(sql, parameters).fetchnumpy().values()
         return np.asarray(values)
 
     def add(self, name: str, table: pa.Table) -> None:

@@ -3,13 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from core.corpora.query import CorpusQuery
 from core.corpora.store import Corpus
+from core.folders import made_whole
 
+FORMAT_VERSION = 1  # of what `kept` writes
 _ROWS = 100_000  # of a table, taken in at once
 _COUNTS = (
     "entities",
@@ -43,6 +46,33 @@ class Statistics:
         """Write `statistics.json` (the totals: Table 1) and `statistics.csv` (by language: Table 8) into a folder."""
         (folder / "statistics.json").write_text(json.dumps(self.totals, indent=2) + "\n", encoding="utf-8")
         self.languages.to_csv(folder / "statistics.csv", index=False, lineterminator="\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `write` left in a folder.
+
+        Raises:
+            OSError, ValueError: If it is not there, or damaged.
+        """
+        totals = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+        languages = pd.read_csv(folder / "statistics.csv", dtype={"language": "str"}, keep_default_na=False)
+        return cls({str(name): int(number) for name, number in totals.items()}, languages)
+
+
+def kept(corpus: Corpus, cache: Path) -> Statistics:
+    """`count`, done once for a corpus of this content and kept in a folder of the cache.
+
+    Raises:
+        CorpusError: If a file of the corpus is damaged.
+    """
+    folder = cache / "corpus-statistics" / f"v{FORMAT_VERSION}-{corpus.info.fingerprint}"
+    try:
+        return Statistics.read(folder)
+    except (OSError, ValueError):
+        found = count(corpus)
+        with made_whole(folder) as room:
+            found.write(room)
+        return found
 
 
 def count(corpus: Corpus) -> Statistics:

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +21,7 @@ from core.runs.status import Status
 from core.runs.store import RunDir, RunError
 
 _GRACE_SECONDS = 60.0
+_LOOKS = 10
 
 
 def start(run: RunDir) -> int:
@@ -32,23 +35,47 @@ def start(run: RunDir) -> int:
         raise RunError(f"The run {run.name} ships with the project and is not run again. Start one like it: {like}.")
     if run.status().state == "done":
         raise RunError(f"The run {run.name} is done. See it with: workbench tables {run.name}.")
-    lock = os.open(run.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return _spawn(run, lock)
+        with held(run.lock_file) as lock:
+            process = spawn(["core.execution.worker", str(run.path)], run.log_file, lock)
+            now = time.time()
+            run.write_status(
+                Status("running", "starting", pid=process.pid, pid_started=now, heartbeat=now, started=now)
+            )
+            return process.pid
     except BlockingIOError:
         raise RunError(f"The run {run.name} is running already (process {run.status().pid}).") from None
+
+
+@contextmanager
+def held(file: Path) -> Iterator[int]:
+    """A lock file, locked: its descriptor, which a process that is spawned inside may keep.
+
+    Raises:
+        BlockingIOError: If someone holds it; one who only looks (`is_held`) is waited for.
+    """
+    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        for _ in range(_LOOKS):
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.02)
+        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
     finally:
-        os.close(lock)  # the worker holds it now
+        os.close(lock)  # the process holds it now
 
 
-def _spawn(run: RunDir, lock: int) -> int:
+def spawn(module: Sequence[str], log_file: Path, lock: int) -> "subprocess.Popen[bytes]":
+    """Start `python -m MODULE ARGUMENT...` in a session of its own, its output in a log file, with a lock to hold."""
     root = str(Path(__file__).resolve().parents[2])
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STREAMLIT_")}
     environment["PYTHONPATH"] = os.pathsep.join(p for p in (root, environment.get("PYTHONPATH")) if p)
-    with run.log_file.open("ab") as log:
+    with log_file.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "core.execution.worker", str(run.path)],
+            [sys.executable, "-m", *module],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -56,10 +83,8 @@ def _spawn(run: RunDir, lock: int) -> int:
             start_new_session=True,
             pass_fds=(lock,),
         )
-    now = time.time()
-    run.write_status(Status("running", "starting", pid=process.pid, pid_started=now, heartbeat=now, started=now))
     threading.Thread(target=process.wait, daemon=True).start()  # reaps it, so that it never is a zombie
-    return process.pid
+    return process
 
 
 def is_held(run: RunDir) -> bool:

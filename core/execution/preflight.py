@@ -7,6 +7,7 @@ from core.config import RunConfig
 from core.corpora.benchmarks.store import BenchmarkData
 from core.corpora.sources.cldr import cldr_languages
 from core.corpora.store import Corpus
+from core.execution.budget import is_here
 from core.folders import benchmark_folder
 from core.runs.store import RunDir
 from core.task_config import EntityAlignment, Task
@@ -18,9 +19,14 @@ def check(config: RunConfig) -> None:
     Raises:
         CorpusError: If `corpus.folder` holds no corpus, or an empty one.
         RunError: If `adapters.from_run` names no run.
-        ValueError: If a benchmark is missing or another task's, or a language is not in the corpus or the benchmark; all
-            such languages are named at once.
+        ValueError: If the backbone is not on this machine, a benchmark is missing or another task's, or a language is
+            not in the corpus or the benchmark; all such languages are named at once.
     """
+    if not is_here(config.backbone.source):
+        raise ValueError(
+            f"backbone.source: {config.backbone.source} is not on this machine. Fetch it once with: "
+            f"workbench backbone get {config.backbone.source}; or name `embedded` or a model folder."
+        )
     corpus = None if config.corpus.folder is None else Corpus.open(config.corpus.folder)
     known = cldr_languages() if corpus is None else corpus.languages
     name = f"the corpus {config.corpus.name if corpus is None else corpus.path}"

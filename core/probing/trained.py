@@ -5,7 +5,7 @@ several tasks take turns in one model.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,11 @@ from core.corpora.records import SpecialTokens, TokenBatch
 from core.encoder.adapter_set import FUSION, AdapterSet
 from core.encoder.backbones import load_backbone
 from core.encoder.fusion import FusionProbe, probe_fusion
+from core.encoder.packing import segment_mean
 from core.encoder.text_encoder import TextEncoder, pick_device, pick_precision
 from core.encoder.weights import load_weights
 from core.folders import cache_root
+from core.probing.sentences import Observation
 from core.runs.kept import fine_tuned_stage, fine_tuned_tasks, fused_tasks, fusion_stage, trained_adapters
 from core.runs.store import RunDir, RunError
 from core.task_config import TaskName
@@ -47,6 +49,9 @@ class Question:
 
 class TrainedEncoder:
     """Backbone, adapters and fusions of a run; its vocabulary is whole, so any text can be encoded.
+
+    An embedding is the mean over the text's own tokens, whatever `backbone.pooling` says: a text that stands alone has
+    no padding.
 
     Args:
         run: The run.
@@ -103,7 +108,9 @@ class TrainedEncoder:
 
     @property
     def systems(self) -> list[System]:
-        """What can be asked, in the order of the paper's tables."""
+        """What can be asked, in the order of the paper's tables; of fine-tuned weights only what was fine-tuned."""
+        if self.fine_tuned is not None:
+            return [FUSED]
         return [
             system
             for system, part in SYSTEM_PARTS.items()
@@ -117,7 +124,56 @@ class TrainedEncoder:
 
     def tokens(self, texts: Sequence[str], limit: int = 128) -> TokenBatch:
         """Token ids of texts, each cut to `limit` tokens, with the special tokens and the prefix of the backbone."""
-        return self._encoder.tokens(texts, limit)
+        with self._lock:  # the tokenizer's limit is a state of its own, and it refuses two borrowers
+            return self._encoder.tokens(texts, limit)
+
+    def observe(
+        self,
+        texts: Sequence[str],
+        question: Question,
+        limit: int = 128,
+        tokens_per_pass: int = 2048,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Observation]:
+        """What a fusion does with every token of texts, and the embedding that comes out.
+
+        Args:
+            texts: The texts, none of them without a letter to encode.
+            question: A fusion; slots may be knocked out of it.
+            limit: Tokens that a text is cut to, special tokens aside.
+            tokens_per_pass: Tokens per forward pass, which bounds the memory.
+            progress: Called with (tokens done, tokens in all) after every pass.
+
+        Raises:
+            RunError: If the run has no such fusion or slot.
+        """
+        if question.system != FUSED:
+            raise RunError(f"{question.system} has no fusion to look into. Ask {FUSED} of a task.")
+        found: dict[int, Observation] = {}
+        with self.asked(question, record=True) as (encoder, probe):
+            pieces = [self._pieces(text, limit) for text in texts]
+            ids = np.asarray([i for _, text_ids, _ in pieces for i in text_ids], np.int32)
+            batch = TokenBatch.whole(ids, np.asarray([len(names) for names, *_ in pieces], np.int32))
+            for part in encoder.passes(batch, tokens_per_pass, progress) if texts else ():
+                hidden, laid_out = encoder.forward(batch.take(part))
+                vectors = torch.nn.functional.normalize(segment_mean(hidden, laid_out)).cpu().numpy()
+                layers = [probe.weights[layer].flatten(0, 1)[laid_out.pool_token] for layer in sorted(probe.weights)]
+                weights = torch.stack(layers).float().cpu().numpy()
+                ends = np.cumsum(batch.lengths[part])
+                for text, vector, of_text in zip(part, vectors, np.split(weights, ends[:-1], axis=1), strict=True):
+                    names, _, offsets = pieces[text]
+                    found[int(text)] = Observation(texts[text], names, offsets, self.slots, of_text, vector)
+        return [found[number] for number in range(len(texts))]
+
+    def _pieces(self, text: str, limit: int) -> tuple[list[str], list[int], list[tuple[int, int] | None]]:
+        """Names, ids and offsets of a text's tokens; special tokens and the backbone's prefix have no offset."""
+        tokenizer, special = self.backbone.tokenizer, self._encoder.special
+        content = tokenizer(
+            text, add_special_tokens=False, truncation=True, max_length=limit, return_offsets_mapping=True
+        )
+        ids = [*special.prefix, *content.input_ids, *special.suffix]
+        offsets = [*[None] * len(special.prefix), *content.offset_mapping, *[None] * len(special.suffix)]
+        return tokenizer.convert_ids_to_tokens(ids), ids, offsets
 
     @contextmanager
     def asked(self, question: Question, record: bool = False) -> Iterator[tuple[TextEncoder, FusionProbe]]:

@@ -22,7 +22,8 @@ from core.reference.tables import load
 NUMBERS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13)
 COLUMNS = (
     *("table", "task", "dataset", "model", "backbone", "system", "language_or_group", "n_languages", "n_test"),
-    *("metric", "rank_convention", "paper", "log", "log_best_validation", "ours", "ours_strict"),
+    *("metric", "rank_convention", "paper", "log", "log_best_validation", "ours", "ours_low", "ours_high"),
+    "ours_strict",
     *("delta_log", "delta_paper", "log_minus_paper", "protocol", "mode", "runs", "our_backbone", "our_dataset"),
     *("our_n", "differs", "note"),
 )
@@ -131,7 +132,8 @@ def compare(
 
     Returns:
         Columns `COLUMNS`, one row per row of the table's CSV, in its order; values in percent, NaN where there is
-        none. `log_best_validation` as in `logged`; `delta_log` and `delta_paper` are ours less log and paper. The log
+        none. `ours_low` and `ours_high`: the run's interval, over seeds the reach of theirs; none for the means made
+        here. `log_best_validation` as in `logged`; `delta_log` and `delta_paper` are ours less log and paper. The log
         of a group is the mean over the languages that the paper prints for that model.
 
     Raises:
@@ -182,7 +184,8 @@ def _log_columns(number: int, cells: pd.DataFrame) -> dict[str, pd.Series]:
 def _our_columns(
     number: int, cells: pd.DataFrame, ours: pd.DataFrame | None, protocol: str, mode: str
 ) -> dict[str, pd.Series]:
-    names = ("ours", "ours_strict", "protocol", "mode", "runs", "our_backbone", "our_dataset", "our_n", "differs")
+    values_of = ("ours", "ours_low", "ours_high", "ours_strict")
+    names = (*values_of, "protocol", "mode", "runs", "our_backbone", "our_dataset", "our_n", "differs")
     found: list[dict[str, object]] = [{} for _ in range(len(cells))]
     for printed_task in cells.task.unique():
         if ours is None:
@@ -253,6 +256,8 @@ def _by_key(rows: pd.DataFrame, means: dict[str, set[str]]) -> dict[Any, dict[st
     )
     by_key = rows.groupby(["of", "kind", "name", "metric", "protocol"], sort=False).agg(
         ours=("value", "mean"),
+        ours_low=("low", "min"),
+        ours_high=("high", "max"),
         runs=("run", lambda names: ", ".join(dict.fromkeys(names))),
         our_backbone=("backbone", "first"),
         our_dataset=("dataset", "first"),

@@ -30,5 +30,11 @@ def fused_tasks(run: RunDir) -> list[TaskName]:
 
 def fine_tuned_tasks(run: RunDir) -> list[TaskName]:
     """Tasks whose fine-tuned `+Fusion` a run has kept (`compute.keep_fine_tuned`)."""
-    folders = {task: run.checkpoint_dir(fine_tuned_stage(task, "+Fusion")) for task in run.config.tasks.chosen()}
-    return [task for task, folder in folders.items() if any(folder.glob("*.safetensors"))]
+    stages = {task: fine_tuned_stage(task, "+Fusion") for task in run.config.tasks.chosen()}
+    done = {task: run.checkpoint_dir(stage) for task, stage in stages.items() if run.is_done(stage)}
+    return [task for task, folder in done.items() if any(folder.glob("*.safetensors"))]
+
+
+def fusion_slots(run: RunDir) -> list[str]:
+    """Slots of a run's fusions, in the order of their weights."""
+    return [*(["identity"] if run.config.fusion.identity_slot else []), *ADAPTERS[:4]]

@@ -49,14 +49,30 @@ def add_to_provenance(run: RunDir, facts: dict[str, Any]) -> None:
     write_atomic(run.provenance_file, (json.dumps(run.provenance() | facts, indent=2, default=str) + "\n").encode())
 
 
-def stamp(run: RunDir) -> str:
-    """Run, config, data and commit in one line, for whatever leaves the workbench."""
+def facts(run: RunDir) -> dict[str, Any]:
+    """What tells a run's numbers from others: run, config, seed, hashes of data and backbone, commit, versions."""
     record = run.provenance()
     attempt = (record.get("attempts") or [{}])[-1]
-    corpus = record.get("data", {}).get("corpus", {}).get("sha256", "unknown")
-    commit = attempt.get("commit", f"version {attempt.get('versions', {}).get(DISTRIBUTION, 'unknown')}")
-    fingerprint = record.get("fingerprint") or run.config.fingerprint()
-    return f"run {run.name}, config {fingerprint}, corpus {corpus[:12]}, commit {commit[:19]}"
+    data = record.get("data", {})
+    return {
+        "run": run.name,
+        "recipe": run.config.recipe,
+        "config": record.get("fingerprint") or run.config.fingerprint(),
+        "seed": run.config.seed,
+        "corpus": data.get("corpus", {}).get("sha256", "unknown"),
+        "backbone": data.get("backbone", {}).get("sha256", "unknown"),
+        "benchmarks": data.get("benchmarks", {}),
+        "commit": attempt.get("commit", "unknown"),
+        "uncommitted_changes": attempt.get("uncommitted_changes", "unknown"),
+        "versions": attempt.get("versions", {}),
+    }
+
+
+def sentence(facts: dict[str, Any]) -> str:
+    """Run, config, data and commit of `facts` in one line, for whatever leaves the workbench."""
+    version = facts["versions"].get(DISTRIBUTION, "unknown")
+    commit = facts["commit"][:19] if facts["commit"] != "unknown" else f"version {version}"
+    return f"run {facts['run']}, config {facts['config']}, corpus {facts['corpus'][:12]}, commit {commit}"
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One run, one folder. This class owns every file name in it; nothing else spells one.
 
     config.yaml  provenance.json  status.json  events.jsonl  results.parquet  outcomes/*.npz
-    fusion_map.parquet  log.txt  checkpoints/<stage>/
+    fusion_map.parquet  space/*.npz  log.txt  checkpoints/<stage>/
 
 Files are the protocol between a job and whoever watches it: a job does not know that an app exists, and the app never
 holds a pipe to a job. Every file is written under a temporary name and moved into place; `events.jsonl` and `log.txt`
@@ -123,6 +123,10 @@ class RunDir:
         """File of the ranks or predictions of one system on one task in one mode, with some of its weights."""
         end = "" if weights == "reported" else f".{weights}"
         return self.path / "outcomes" / f"{task}.{system.lstrip('+').lower()}.{mode}{end}.npz"
+
+    def space_file(self, name: str) -> Path:
+        """File of an entity space (`core.runs.spaces`)."""
+        return self.path / "space" / f"{name}.npz"
 
     def checkpoint_dir(self, stage: str) -> Path:
         """Folder of what a stage leaves, and of its state while it runs."""

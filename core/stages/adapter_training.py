@@ -1,14 +1,12 @@
 """Stage 2: each adapter alone on its objective, the backbone frozen (paper, section 4)."""
 
-from typing import Any
-
 import torch
 
 from core import catalog
-from core.config import Sampling
 from core.corpora.draws import Sampler
 from core.encoder.adapter_set import LARGE, SMALL
-from core.stages.stage import Stage, stage_seed, train_stage
+from core.stages.sampling import sampler_options, stage_seed
+from core.stages.stage import Stage, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import Optimisation
 
@@ -43,14 +41,3 @@ def objective_samplers(work: Workspace, roles: tuple[str, ...], stage: str) -> l
         catalog.resolve("sampler", role)(*shared, stage_seed(work.config.seed, f"{stage}.{role}"), **options[role])
         for role in roles
     ]
-
-
-def sampler_options(sampling: Sampling) -> dict[str, dict[str, Any]]:
-    """The switches of the recipe as arguments of each role's sampler."""
-    order = {"order": sampling.order}
-    return {
-        "ep": order | {"pairs": sampling.ep_pairs, "skip_identical": sampling.skip_identical},
-        "tp": order | {"fallback": "en" if sampling.tp_missing_relation == "english" else None},
-        "es": order | {"whole_sentence": sampling.es_anchor == "sentence"},
-        "ts": order | {"keep_last_word": sampling.ts_anchor == "last_word_kept"},
-    }

@@ -7,7 +7,8 @@ from core.config import ADAPTERS
 from core.encoder.adapter_set import AdapterError
 from core.encoder.backbones import weights_digest
 from core.runs.store import RunDir
-from core.stages.workspace import Workspace, adapter_source
+from core.stages.sampling import adapter_source
+from core.stages.workspace import Workspace
 
 
 def take_adapter(work: Workspace, role: str) -> None:

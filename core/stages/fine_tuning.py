@@ -33,7 +33,8 @@ from core.stages.heads import (
 )
 from core.stages.loop import Step
 from core.stages.measurement import measure_task
-from core.stages.stage import Stage, stage_seed, train_stage
+from core.stages.sampling import stage_seed
+from core.stages.stage import Stage, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import Task, TaskName
 

@@ -16,7 +16,8 @@ from core.encoder.weights import load_weights, save_weights
 from core.runs.kept import fusion_stage
 from core.stages.adapter_training import objective_samplers
 from core.stages.heads import head_parameters, load_head, save_head, task_loss
-from core.stages.stage import Stage, stage_seed, train_stage
+from core.stages.sampling import stage_seed
+from core.stages.stage import Stage, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import TaskName
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from core.config import SYSTEM_PARTS, System
 from core.encoder.weights import WeightsError
 from core.stages.loop import HEAD_PREFIX
-from core.stages.stage import Stage, stage_seed, train_stage
+from core.stages.sampling import stage_seed
+from core.stages.stage import Stage, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import TaskName
 from core.tasks.task import HeadTask

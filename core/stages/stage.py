@@ -1,6 +1,5 @@
 """How every stage trains: the loss of its samplers' batches, reported to the journal, through the one loop."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,9 @@ from torch import Tensor, nn
 from core.corpora.draws import Sampler
 from core.stages.contrastive import contrastive_loss
 from core.stages.loop import Step, train
+from core.stages.sampling import stage_seed
 from core.stages.workspace import Workspace
 from core.task_config import Optimisation
-
-
-def stage_seed(seed: int, stage: str) -> int:
-    """A seed of its own for each stage, so that a stage draws the same whether or not others ran in this process."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{stage}".encode()).digest()[:4], "big")
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from core.encoder.adapter_set import AdapterSet
 from core.encoder.backbones import Backbone, load_backbone, parameter_count
 from core.encoder.text_encoder import TextEncoder, pick_device, pick_precision
 from core.folders import cache_root, made_whole
-from core.languages import PAPER_LANGUAGES
 from core.runs.journal import Journal
-from core.runs.store import DONE, RunDir, RunError
+from core.runs.store import DONE, RunDir
+from core.stages.sampling import adapter_languages
 from core.stages.task_building import benchmark_records, build_tasks
 from core.task_config import TaskName
 from core.tasks.retrieval import LabelIndex, RankingTask
@@ -189,40 +189,6 @@ def open_corpus(config: RunConfig) -> Corpus:
     if config.corpus.folder is not None:
         return Corpus.open(config.corpus.folder)
     return catalog.resolve("corpus", config.corpus.name)(cache_root())
-
-
-def adapter_source(config: RunConfig) -> RunDir | None:
-    """The run that `adapters.from_run` names, or None.
-
-    Raises:
-        RunError: If there is no such run.
-    """
-    return None if config.adapters.from_run is None else RunDir.find(config.adapters.from_run)
-
-
-def adapter_languages(config: RunConfig, corpus: Corpus) -> tuple[str, ...]:
-    """Languages of adapter training: the config's, or those of the paper's 84 that the corpus has (`nb` for `no`).
-
-    Adapters of another run have that run's.
-
-    Raises:
-        ValueError: If the config names a language that the corpus lacks.
-        RunError: If `adapters.from_run` is no run, or was never started.
-    """
-    if source := adapter_source(config):
-        try:
-            return tuple(source.provenance()["data"]["adapter_languages"])
-        except KeyError:
-            raise RunError(f"adapters.from_run: the run {source.name} was never started: it has no adapters.") from None
-    wanted = config.corpus.adapter_languages
-    if wanted is None:
-        return tuple(code for code in [*PAPER_LANGUAGES, "nb"] if code in corpus.languages)
-    if missing := [code for code in wanted if code not in corpus.languages]:
-        raise ValueError(
-            f"corpus.adapter_languages: the corpus {corpus.info.name} has no labels in {', '.join(missing)}. "
-            f"It has: {', '.join(corpus.languages)}."
-        )
-    return wanted
 
 
 def _test_languages(config: RunConfig, name: TaskName, task: Task, journal: Journal) -> list[str]:

@@ -18,7 +18,7 @@ from torch import nn
 from core.corpora.draws import Sampler, string_numbers
 from core.corpora.records import Split, TokenBatch
 from core.corpora.store import Corpus
-from core.corpora.token_store import TokenStore, TokenTables
+from core.corpora.token_store import TokenTables
 from core.encoder.text_encoder import TextEncoder
 from core.evaluation.outcomes import LanguageRanks
 from core.evaluation.protocols import RankSet
@@ -50,10 +50,10 @@ class LabelIndex:
 
     Args:
         corpus: The corpus.
-        tokens: Its token store.
+        tokens: Its token store; a table that lacks texts will do where none is asked for.
     """
 
-    def __init__(self, corpus: Corpus, tokens: TokenStore) -> None:
+    def __init__(self, corpus: Corpus, tokens: TokenTables) -> None:
         self.corpus, self.tokens = corpus, tokens
         texts = corpus.texts("labels")
         self.entity, self.language, self.languages = corpus.column("labels", "entity"), texts.language, texts.languages

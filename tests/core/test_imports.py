@@ -26,9 +26,12 @@ ALLOWED = {
     "baselines": {"corpora", "objectives", "evaluation", "stages.loop"},
     "runs": {"config", "recipes", "task_config", "evaluation"},
     "stages": {"runs", "config", "task_config", "corpora", "encoder", "objectives", "tasks", "evaluation"},
-    "probing": {"runs", "config", "task_config", "corpora", "encoder", "tasks", "evaluation"},
+    "probing": {"runs", "config", "task_config", "corpora", "encoder", "tasks", "evaluation", "stages"},
     "execution.worker": {"config", "recipes", "runs", "stages"},
     "execution.launcher": {"config", "recipes", "runs"},
+    "execution.queue": {"config", "recipes", "runs"},
+    "execution.budget": {"config"},
+    "execution.estimate": {"config", "task_config", "runs"},
     "execution.slurm": {"config", "recipes", "runs"},
     "execution.preflight": {"config", "task_config", "corpora", "runs"},
 }
@@ -36,11 +39,16 @@ LIGHT = (
     *("core.config", "core.recipes", "core.catalog", "core.languages", "core.evaluation.metrics"),
     *("core.evaluation.protocols", "core.evaluation.audit", "core.evaluation.fusion_map", "core.reference.comparison"),
     *("core.runs.store", "core.runs.tables", "core.runs.kept", "core.execution.launcher"),
-    *("core.execution.preflight", "workbench.cli"),
+    *("core.execution.preflight", "core.execution.queue", "core.execution.estimate", "workbench.cli"),
 )
 HEAVY_LIBRARIES = {"torch", "transformers", "adapters", "tokenizers", "safetensors"}
 # Files of the app that may import heavy modules, inside a function (commands/ is a part of cli.py).
-MAY_BE_HEAVY_INSIDE = {"workbench.loaders", "workbench.cli", "workbench.commands.backbone"}
+MAY_BE_HEAVY_INSIDE = {
+    *("workbench.loaders", "workbench.model_loaders", "workbench.cli", "workbench.commands.backbone"),
+    *("workbench.commands.probe",),
+    *("workbench.commands.evaluate", "workbench.commands.knowledge"),
+    *("workbench.commands.space",),
+}
 
 
 def name_of(file: Path) -> str:

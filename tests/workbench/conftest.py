@@ -2,80 +2,52 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.workbench.serving import MOST_SECONDS, Watch, open_at, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
-def app_url(finished_run_path: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Address of `workbench up`, started in a folder of no meaning."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def app_url(finished_run_path: Path, shared_cache: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Address of an app that shows the finished run and what ships with the project; nothing changes its runs."""
     room = tmp_path_factory.mktemp("server")
-    log = room / "log.txt"
-    environment = {
-        **os.environ,
-        "WORKBENCH_RUNS": str(finished_run_path.parent),
-        "WORKBENCH_CACHE": str(room / "cache"),
-    }
-    command = [sys.executable, "-m", "workbench.cli", "up", "--port", str(port), "--no-browser"]
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=room, stdout=output, stderr=output, env=environment)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.1)
-    yield url
-    server.terminate()
-    server.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
+    with served(room, WORKBENCH_RUNS=str(finished_run_path.parent), WORKBENCH_CACHE=str(shared_cache)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("no chromium on the path; install it or set CHROMIUM")
+    playwright.expect.set_options(timeout=1000 * MOST_SECONDS)
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet]
     return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": arguments}
 
 
 @pytest.fixture
-def open_page(page, app_url: str):
-    """Opens a path of the app and waits until its script has run; collects what must not happen."""
-    errors, outside = [], []
-    expected = ("/_stcore/health", "/_stcore/host-config")  # asked for beside every page's own address first
+def visit(new_context):
+    """Opens an address as a visitor of one's own and waits until its script has run; nothing may go wrong on the way."""
+    watches = []
 
-    def console(message) -> None:
-        if message.type == "error" and not message.location["url"].endswith(expected):
-            errors.append(message.text)
-
-    def request(sent) -> None:
-        if sent.url.startswith(("http", "ws")) and "://" + app_url.split("://")[1] not in sent.url:
-            outside.append(sent.url)
-
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", console)
-    page.on("request", request)
-
-    def open_(path: str):
-        page.goto(app_url + path)
-        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-        return page
+    def open_(url: str, path: str = "/", **context):
+        page = new_context(**context).new_page()
+        watches.append(Watch(page, url))
+        return open_at(page, url + path)
 
     yield open_
-    assert errors == []
-    assert outside == []
+    for watch in watches:
+        watch.assert_clean()
+
+
+@pytest.fixture
+def open_page(page, app_url: str):
+    """Opens a path of the app and waits until its script has run; nothing may go wrong on the way."""
+    watch = Watch(page, app_url)
+    yield lambda path: open_at(page, app_url + path)
+    watch.assert_clean()

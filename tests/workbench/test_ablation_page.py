@@ -10,7 +10,6 @@ from core.runs.provenance import add_to_provenance
 from core.runs.store import RunDir
 from tests.workbench.shown import figures, numbers, said, table
 from tests.workbench.test_pages import app
-from workbench.downloads import stamped_csv
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +84,3 @@ def test_two_seeds_are_averaged_and_compared_over_seeds(finished_run):
     assert set(table(at, "seeds").seeds) == {2}
     assert set(table(at, "difference").interval) == {"entities", "seeds"}
     assert "over seeds (t) where" in said(at)
-
-
-def test_the_file_says_where_it_is_from(finished_run):
-    rows = ablation([finished_run])
-    lines = stamped_csv(rows, [finished_run], ["workbench", "ablation", finished_run.name, "--csv"]).splitlines()
-    assert lines[0].startswith(f"# run {finished_run.name}, config ")
-    assert lines[1] == f"# again: workbench ablation {finished_run.name} --csv"
-    assert lines[2].startswith("task,dataset,system")
-    assert len(lines) == 3 + len(rows)

@@ -8,7 +8,7 @@ from core.evaluation.audit import audit
 from tests.workbench.shown import figures, numbers, said, table
 from tests.workbench.test_pages import app
 from workbench.commands.audited import csv_rows, paper_rows
-from workbench.downloads import stamped_csv
+from workbench.publishing import files, stamps
 
 IMPOSSIBLE = b"model,language,metric,value\nours,de,Hit@1,50.0\nours,de,MRR,40.0\n"
 
@@ -110,7 +110,8 @@ def test_a_file_that_is_no_table_is_a_sentence(data, message):
 def test_what_the_app_writes_can_be_audited(finished_run):
     rows = finished_run.results()
     rows.insert(0, "run", finished_run.name)
-    found = csv_rows(stamped_csv(rows, [finished_run], ["workbench", "tables"]).encode(), "mine.csv")
+    stamp = stamps.stamp([finished_run], ["workbench", "tables"])
+    found = csv_rows(files.written(files.FORMATS["CSV"], stamp, table=rows), "mine.csv")
     assert len(found) == len(rows)
     with pytest.raises(ValueError, match=r"mine\.csv, line 2: unknown column"):
         csv_rows(b"# run x\ncolour\nred\n", "mine.csv")

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +32,7 @@ def page(**parameters: str) -> AppTest:
 
 
 def texts(at: AppTest) -> str:
-    return "\n".join(element.value for element in [*at.text, *at.caption, *at.info, *at.subheader])
+    return "\n".join(element.value for element in [*at.text, *at.caption, *at.info, *at.header])
 
 
 def figures(at: AppTest) -> list[dict]:
@@ -54,7 +53,7 @@ def test_headlines_thumbnails_and_the_chosen_task_large() -> None:
     completion, entities, large = figures(at)
     assert completion["data"][0]["zmax"] == entities["data"][0]["zmax"] == large["data"][0]["zmax"]
     assert [len(f["data"]) for f in (completion, entities, large)] == [2, 2, 3]  # only the large one has numbers
-    assert at.subheader[-1].value == "Named entity recognition"
+    assert at.header[-1].value == "Named entity recognition"
 
 
 def test_a_button_draws_its_task_large_and_the_url_says_so() -> None:
@@ -62,7 +61,7 @@ def test_a_button_draws_its_task_large_and_the_url_says_so() -> None:
     at = page(run=run.name, task="ner", languages="Sup", view="difference")
     at.button(key="enlarge_0_kg_completion").click().run()
     assert not at.exception
-    assert at.subheader[-1].value == "Knowledge-graph completion"
+    assert at.header[-1].value == "Knowledge-graph completion"
     url = {key: at.query_params[key] for key in ("run", "task", "languages", "view", "measure")}
     assert {key: value[0] if isinstance(value, list) else value for key, value in url.items()} == {
         **{"run": run.name, "task": "kg_completion", "languages": "Sup", "view": "difference", "measure": "weight"}
@@ -75,21 +74,19 @@ def test_a_button_draws_its_task_large_and_the_url_says_so() -> None:
     ("measure", "languages", "cells"),
     [("weight", "all", 8), ("weight", "Sup", 8), ("contribution", "eo", 8), ("knock_out", "all", 8)],
 )
-def test_the_csv_holds_the_numbers_of_the_command_it_names(
+def test_the_table_holds_the_numbers_of_the_command_it_names(
     measure: str, languages: str, cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, sent = make_run(), []
-    monkeypatch.setattr("streamlit.download_button", lambda label, data, name, *_, **__: sent.append(data))
+    run, sent = make_run(), {}
+    monkeypatch.setattr("workbench.exports.menu", lambda key, **given: sent.update({key: given}))
     page(run=run.name, measure=measure, languages=languages)
-    lines = sent[-1].splitlines()
-    assert lines[0].startswith(f"# run {run.name}, config ")
-    command = shlex.split(lines[1].removeprefix("# again: workbench "))
-    said = CliRunner().invoke(cli, command)
+    said = CliRunner().invoke(cli, sent["all_0"]["command"][1:])
     assert said.exit_code == 0, said.exception
     expected = pd.read_csv(io.StringIO(said.stdout))
-    found = pd.read_csv(io.StringIO(sent[-1]), comment="#")
+    found = pd.read_csv(io.StringIO(sent["all_0"]["table"].to_csv(index=False)))
     pd.testing.assert_frame_equal(found, expected, check_like=True)
     assert len(found) == cells
+    assert sent["all_0"]["runs"] == [run]
 
 
 def test_every_measure_and_view_is_drawn() -> None:
@@ -107,7 +104,7 @@ def test_every_measure_and_view_is_drawn() -> None:
 def test_two_runs_side_by_side_on_one_scale() -> None:
     run, other = make_run(), make_run(null=False, knock_out=False)
     at = page(run=run.name, beside=other.name, task="ner")
-    assert [s.value for s in at.subheader] == [run.name, other.name, "Named entity recognition"]
+    assert [s.value for s in at.header] == [run.name, other.name, "Named entity recognition"]
     drawn = figures(at)
     assert len(drawn) == 6
     assert len({figure["data"][0]["zmax"] for figure in drawn}) == 1

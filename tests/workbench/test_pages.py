@@ -41,7 +41,7 @@ def test_every_page_opens_without_runs_and_says_what_to_do(name):
 @pytest.mark.parametrize("name", [page.stem for page in PAGES])
 def test_every_page_opens_with_a_run(name, finished_run):
     at = app(name)
-    text = " ".join(e.value for e in [*at.text, *at.caption, *at.subheader])
+    text = " ".join(e.value for e in [*at.text, *at.caption, *at.header])
     assert finished_run.name in text
 
 
@@ -67,7 +67,8 @@ def test_results_shows_the_stored_numbers(finished_run):
     expected = rows[rows.language.isna() & (rows.system == "+Fusion") & (rows["mode"] == "fine-tuned")]
     assert len(expected) == 3
     for row in expected.itertuples():
-        assert fused[row.group] == f"{row.value:.1f}  [{row.low:.1f}, {row.high:.1f}]"
+        assert fused[row.group] == pytest.approx(row.value)
+        assert fused[f"{row.group} interval"] == f"{row.low:.1f} to {row.high:.1f}"
     figure = json.loads(at.get("plotly_chart")[0].proto.spec)
     assert {trace["name"] for trace in figure["data"]} == set(rows.system)
 

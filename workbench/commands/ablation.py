@@ -1,7 +1,5 @@
 """`workbench ablation`: Figure 5 for any systems and tasks, with the parameters that each system adds."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import pandas as pd
@@ -18,7 +16,7 @@ from core.runs.store import RunDir, list_runs
 from core.task_config import TaskName
 from workbench import terminal
 from workbench.commands.options import require_known
-from workbench.commands.paper_tables import escape
+from workbench.publishing import latex as tex
 from workbench.terminal import Json
 
 out = terminal.screen()
@@ -37,14 +35,13 @@ def ablation(
     protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)}.")] = "strict",
     mode: Annotated[str, typer.Option(help="zero-shot or fine-tuned.")] = "fine-tuned",
     by: Annotated[str, typer.Option(help="group or language.")] = "group",
-    figure: Annotated[Path | None, typer.Option(help="Write the figure to this HTML file too.")] = None,
     as_json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV and nothing else.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print booktabs tables and nothing else.")] = False,
 ) -> None:
     """Every system on every task, with intervals, beside the authors' logs of Figure 5 and the parameters it adds.
 
-    Several seeds of one set-up are averaged; their intervals are over seeds.
+    Several seeds of one set-up are averaged; their intervals are over seeds. The figure: `workbench figure ablation`.
 
     Example: `workbench ablation --task kg_completion --task entity_alignment --protocol released`
     """
@@ -60,13 +57,9 @@ def ablation(
         require_known(option, values, allowed)
     if sum((as_json, csv, latex)) > 1:
         raise ValueError("Name one of --json, --csv and --latex.")
-    if figure and figure.suffix.lower() != ".html":
-        raise ValueError(f"--figure writes HTML; give a name that ends in .html, not {figure.name}.")
     runs = [RunDir.open(name) for name in run or []] or [tables.newest_with_results(list_runs())]
     found = stored.ablation(runs, task or (), system or (), metric, protocol, by, mode)
     frame = figure5.beside(found, by)
-    if figure:
-        _write_figure(frame, figure)
     if as_json:
         terminal.print_json(tables.records(frame))
     elif csv:
@@ -75,14 +68,6 @@ def ablation(
         print(_latex(frame, by), end="")  # noqa: T201
     else:
         _print(frame, stored.budget(runs), by)
-
-
-def _write_figure(frame: pd.DataFrame, file: Path) -> None:
-    from workbench import charts
-
-    titles = {task: catalog.item("task", task).title for task in dict.fromkeys(frame.task)}
-    charts.ablation_panels(frame, titles).write_html(file, include_plotlyjs=True, config=charts.CONFIG)
-    terminal.screen(stderr=True).print(f"Figure: {file}", soft_wrap=True, highlight=False)
 
 
 def _about(part: pd.DataFrame) -> str:
@@ -168,27 +153,11 @@ def _latex(frame: pd.DataFrame, by: str) -> str:
 
 def _latex_table(part: pd.DataFrame, by: str) -> str:
     header, rows = _grid(part, by)
-    task, names = part.task.iloc[0], list(dict.fromkeys(part.runs))
-    lines = [
-        f"% runs: {'; '.join(names)}; needs booktabs",
-        *(r"\begin{table*}", r"\centering\footnotesize"),
-        rf"\caption{{{escape(_about(part))}}}\label{{tab:ablation-{task.replace('_', '-')}}}",
-        rf"\begin{{tabular}}{{{'l' * (2 if by == 'language' else 1)}{'r' * (len(header) - 1 - (by == 'language'))}}}",
-        r"\toprule",
-        _tex_row([escape(name) for name in header]),
-        r"\midrule",
-        *(_tex_row([_tex(cell) for cell in row]) for row in rows),
-        *(r"\bottomrule", r"\end{tabular}", r"\end{table*}"),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _tex_row(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
-
-
-def _tex(text: str) -> str:
-    """A cell: signed numbers in mathematics, ranges with a dash, system names as they are."""
-    if text[:1] in ("+", "-") and text[1:2].isdigit():
-        return f"${text}$"
-    return escape(text).replace("–", "--")
+    task, names, texts = part.task.iloc[0], list(dict.fromkeys(part.runs)), 2 if by == "language" else 1
+    return f"% runs: {'; '.join(names)}\n" + tex.table(
+        "l" * texts + "r" * (len(header) - texts),
+        [tex.line(map(tex.escape, header))],
+        [tex.line(map(tex.cell, row)) for row in rows],
+        caption=_about(part),
+        label=f"ablation-{task.replace('_', '-')}",
+    )

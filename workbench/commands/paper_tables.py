@@ -14,20 +14,15 @@ from core.reference.comparison import compare, printed
 from core.runs import tables
 from core.runs.store import RunDir, list_runs
 from workbench import terminal
+from workbench.publishing import latex as tex
 
 Style = Literal["text", "json", "csv", "latex"]
 _MODES = ("fine-tuned", "zero-shot")
 _ALWAYS = ("ours", "log", "paper")  # shown although no cell has a value
-_ROWS_ON_A_PAGE = 48
 _WEIGHTS = {
     "reported": "with the weights that the run reports",
     "last": "with the weights after the last step",
     "best-test": "with the weights that are best on the test set, language by language, as Table 11 prints",
-}
-_TEX = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "△": r"$\triangle$"},
 }
 
 
@@ -78,8 +73,8 @@ def show(
     runs = [RunDir.open(name) for name in names] or tables.finished(list_runs())
     if not (names or every) and runs:
         runs = [tables.newest_with_results(runs)]
-    cells = compare(number, _ours(runs), protocol, mode)
-    header = _header(number, cells, runs, protocol, mode)
+    cells = compare(number, ours_of(runs), protocol, mode)
+    header = header_of(number, cells, runs, protocol, mode)
     if style == "csv":
         print(cells.to_csv(index=False), end="")  # noqa: T201
     elif style == "json":
@@ -92,7 +87,7 @@ def show(
         _print_text(header, layout(cells, protocol), terminal.screen())
 
 
-def _ours(runs: Sequence[RunDir]) -> pd.DataFrame | None:
+def ours_of(runs: Sequence[RunDir]) -> pd.DataFrame | None:
     """Results of the runs as `compare` takes them, less those of an alignment that is not from English."""
     frames = []
     for run in runs:
@@ -105,7 +100,7 @@ def _ours(runs: Sequence[RunDir]) -> pd.DataFrame | None:
     return pd.concat(frames, ignore_index=True) if frames else None
 
 
-def _header(number: int, cells: pd.DataFrame, runs: Sequence[RunDir], protocol: str, mode: str) -> list[str]:
+def header_of(number: int, cells: pd.DataFrame, runs: Sequence[RunDir], protocol: str, mode: str) -> list[str]:
     """What must be known to read the table, a sentence or two a line."""
     of = " / ".join(f"{task}, {data}" for task, data in cells[["task", "dataset"]].drop_duplicates().to_numpy())
     lines = [f"Table {number} of the paper: {of}; all values in percent."]
@@ -214,11 +209,6 @@ def _text_table(grid: Layout, headings: Sequence[str]) -> Table:
     return table
 
 
-def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(_TEX.get(c, c) for c in text).replace(r"-\textgreater{}", r"$\rightarrow$")
-
-
 def latex(number: int, header: Sequence[str], grid: Layout) -> str:
     """A booktabs table with a heading over each group of columns; one that fills more than a page is a longtable.
 
@@ -227,47 +217,24 @@ def latex(number: int, header: Sequence[str], grid: Layout) -> str:
         header: The command that prints the table, for a comment; then the sentences of the caption.
         grid: What it shows.
     """
-    long = len(grid.rows) > _ROWS_ON_A_PAGE
+    long = tex.is_long(len(grid.rows))
     columns = [(heading, column) for heading, under in grid.spans.items() for column in under]
-    over, rules, start = ["", ""], [], 3
-    for heading, under in grid.spans.items():
-        over.append(rf"\multicolumn{{{len(under)}}}{{c}}{{{escape(heading)}}}")
-        rules.append(rf"\cmidrule(lr){{{start}-{start + len(under) - 1}}}")
-        start += len(under)
     head = [
-        r"\toprule",
-        f"{' & '.join(over)} \\\\",
-        "".join(rules),
-        " & ".join(["", "", *(_tex_name(grid.names[column]) for _, column in columns)]) + r" \\",
-        r"\midrule",
+        *tex.spanning([(heading, len(under)) for heading, under in grid.spans.items()], 2),
+        tex.line(["", "", *(_tex_name(grid.names[column]) for _, column in columns)]),
     ]
     body, last = [], None
     for group, model in grid.rows:
         if last not in (None, group):
             body.append(r"\addlinespace" if long else r"\midrule")
-        values = [_tex_value(_text(grid.cells.get(((group, model), *key)), key[1])) for key in columns]
-        body.append(" & ".join(["" if group == last else escape(group), escape(model), *values]) + r" \\")
+        values = [tex.cell(_text(grid.cells.get(((group, model), *key)), key[1])) for key in columns]
+        body.append(tex.line(["" if group == last else tex.escape(group), tex.escape(model), *values]))
         last = group
     spec = "ll" + "r" * len(columns)
-    caption = rf"\caption{{{escape(' '.join(header[1:]))}}}\label{{tab:paper-{number}}}"
-    small = r"\footnotesize\setlength{\tabcolsep}{3pt}"
-    comments = [
-        f"% {header[0]}",
-        "% " + f"needs booktabs{' and longtable' if long else ''}",
-    ]
-    if long:
-        opening = [rf"{{{small}", rf"\begin{{longtable}}{{{spec}}}", caption + r" \\", *head, r"\endfirsthead", *head]
-        lines = [*opening, r"\endhead", r"\bottomrule", r"\endfoot", *body, r"\end{longtable}", "}"]
-    else:
-        opening = [r"\begin{table*}", r"\centering", small, caption, rf"\begin{{tabular}}{{{spec}}}", *head]
-        lines = [*opening, *body, r"\bottomrule", r"\end{tabular}", r"\end{table*}"]
-    return "\n".join([*comments, *lines]) + "\n"
+    named = {"caption": " ".join(header[1:]), "label": f"paper-{number}"}
+    return f"% {header[0]}\n" + tex.table(spec, head, body, rows=len(grid.rows), **named)
 
 
 def _tex_name(name: str) -> str:
-    words = escape(name).replace("Δ", r"$\Delta$").replace("−", "$-$").split(" ", 1)
+    words = tex.escape(name).split(" ", 1)
     return words[0] if len(words) == 1 else rf"\shortstack[r]{{{words[0]}\\{words[1]}}}"
-
-
-def _tex_value(text: str) -> str:
-    return f"${text}$" if text[0] in "+-" and text != "--" else text

@@ -10,9 +10,10 @@ import torch
 from core import recipes
 from core.config import Objective
 from core.corpora.records import TokenBatch
-from core.stages.adapter_training import objective_samplers, sampler_options, train_adapter
+from core.stages.adapter_training import objective_samplers, train_adapter
 from core.stages.contrastive import contrastive_loss
-from core.stages.stage import Stage, stage_seed, train_stage
+from core.stages.sampling import sampler_options, stage_seed
+from core.stages.stage import Stage, train_stage
 from core.stages.workspace import Workspace
 from core.task_config import Optimisation
 

@@ -10,7 +10,8 @@ from core.config import RunConfig
 from core.corpora.store import Corpus, CorpusError
 from core.runs.journal import Journal
 from core.runs.store import RunDir
-from core.stages.workspace import Workspace, adapter_languages, open_corpus, prepare
+from core.stages.sampling import adapter_languages
+from core.stages.workspace import Workspace, open_corpus, prepare
 
 OpenWork = Callable[..., Workspace]
 

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -87,15 +86,6 @@ def test_csv_and_latex() -> None:
         assert {line.count("$") % 2 for line in body} == {0}
 
 
-def test_the_figure_is_a_page_of_its_own(tmp_path: Path) -> None:
-    file = tmp_path / "figure5.html"
-    assert call("--figure", file).exit_code == 0
-    page = file.read_text(encoding="utf-8")
-    assert "Entity alignment" in page
-    assert "cdn.plot.ly" not in page.split("<script")[1]  # it works without a network
-    assert len(page) > 1_000_000
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -106,7 +96,6 @@ def test_the_figure_is_a_page_of_its_own(tmp_path: Path) -> None:
         (("--by", "family"), "--by: there is no 'family'. There are: group, language."),
         (("--mode", "few-shot"), "--mode: there is no 'few-shot'"),
         (("--csv", "--latex"), "Name one of --json, --csv and --latex."),
-        (("--figure", "figure5.svg"), "give a name that ends in .html, not figure5.svg"),
         (("--metric", "EM"), "has EM under strict, fine-tuned"),
         (("no-such-run",), "There is no run 'no-such-run'"),
     ],

@@ -17,7 +17,8 @@ from core.runs import store
 from core.runs.store import RunDir
 from workbench.cli import app
 from workbench.commands import paper_tables
-from workbench.commands.paper_tables import escape, latex, layout
+from workbench.commands.paper_tables import latex, layout
+from workbench.publishing.latex import escape
 
 ROWS = {2: 48, 3: 48, 4: 21, 5: 12, 6: 24, 7: 36, 9: 352, 10: 352, 11: 36, 12: 160, 13: 96}
 METRICS = {2: 2, 3: 2, 4: 1, 5: 1, 6: 2, 7: 4, 9: 2, 10: 2, 11: 1, 12: 1, 13: 2}
