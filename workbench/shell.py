@@ -76,4 +76,4 @@ def _readme() -> str:
 
 
 def _packaged() -> str:
-    return str(metadata.metadata(DISTRIBUTION).get_payload())
+    return str(metadata.metadata(DISTRIBUTION).json.get("description", ""))

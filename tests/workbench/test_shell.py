@@ -1,7 +1,7 @@
 """What surrounds the pages, under Streamlit's test driver."""
 
 import shutil
-from email import message_from_string
+from importlib import metadata
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -62,6 +62,7 @@ def test_the_guide_has_neither_images_nor_links_to_files(monkeypatch, tmp_path):
 
 def test_without_a_checkout_the_guide_is_the_packages_description(monkeypatch, tmp_path):
     monkeypatch.setattr(shell, "README", tmp_path / "none")
-    packaged = message_from_string("Metadata-Version: 2.4\nName: x\n\n# T\n\n![shot](a.webp)words\n")
+    (tmp_path / "METADATA").write_text("Metadata-Version: 2.4\nName: x\n\n# T\n\n![shot](a.webp)words\n")
+    packaged = metadata.PathDistribution(tmp_path).metadata
     monkeypatch.setattr(shell.metadata, "metadata", lambda name: packaged)
-    assert shell._readme() == "# T\n\nwords\n"
+    assert shell._readme().split() == ["#", "T", "words"]
