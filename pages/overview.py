@@ -53,7 +53,7 @@ def facts(runs: list[RunDir], shown: RunDir | None) -> None:
     numbers = {"Runs": f"{len(runs)}", "Running, waiting": f"{states.count('running')}, {states.count('queued')}"}
     if shown is not None:
         found = loaders.results([shown])
-        numbers["Systems, languages measured"] = f"{found.system.nunique()}, {found.language.nunique()}"
+        numbers["Systems, languages"] = f"{found.system.nunique()}, {found.language.nunique()}"
     numbers[f"Load of {machine.cores} cores"] = f"{100 * machine.load:.0f} %"
     numbers[f"Free of {machine.memory / GIB:.0f} GiB memory"] = f"{machine.memory_free / GIB:.1f} GiB"
     for gpu in machine.gpus:
@@ -64,7 +64,7 @@ def facts(runs: list[RunDir], shown: RunDir | None) -> None:
     numbers["Disk free"] = f"{machine.disk_free / GIB:.0f} GiB"
     with st.container(horizontal=True):
         for name, value in numbers.items():
-            st.metric(name, value, width=150)
+            st.metric(name, value, width=132)
 
 
 def progress(runs: list[RunDir]) -> None:

@@ -65,7 +65,7 @@ def answer_table(top: pd.DataFrame, language: str) -> str:
         lines.append(f"<tr>{''.join(line)}</tr>")
     caption = escape(f"First answers in {describe(language).name}")
     return (
-        f'{_STYLE}<div class="answers" role="region" tabindex="0" aria-label="{caption}"><table><thead><tr><th></th>'
+        f'{_STYLE}<div class="answers" role="region" tabindex="0" aria-label="{caption}"><table><thead><tr><td></td>'
         f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

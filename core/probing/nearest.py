@@ -21,7 +21,7 @@ from core.tasks.name_index import NameIndex
 from core.tasks.task import sample
 
 LIMIT = 50_000  # labels of a language: 77 MB of vectors of 384 dimensions
-_CHUNK = 1024  # texts embedded between two looks at who else waits for the encoder
+_CHUNK = 128  # texts embedded between two looks at who else waits for the encoder
 Advance = Callable[[int, int], object]  # called with (texts done, texts in all); an error that it raises ends the work
 
 
@@ -70,12 +70,9 @@ def name_tokens(encoder: TrainedEncoder, *parts: Sequence[str]) -> TokenBatch:
         parts: Texts to join: the first of each part make the first text, and so on.
     """
     config = encoder.run.config
-    index = NameIndex(
-        pa.array([text for part in parts for text in part], pa.large_string()),
-        encoder.backbone.tokenizer,
-        config.corpus.phrase_tokens,
-        config.backbone.prefix,
-    )
+    texts = pa.array([text for part in parts for text in part], pa.large_string())
+    with encoder.lock:  # two threads cannot use one tokenizer at once
+        index = NameIndex(texts, encoder.backbone.tokenizer, config.corpus.phrase_tokens, config.backbone.prefix)
     return index.tokens.join(*(index.tokens.text("labels", rows) for rows in np.split(index.row, len(parts))))
 
 

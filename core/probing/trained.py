@@ -59,6 +59,11 @@ class TrainedEncoder:
             the backbone as pretrained.
         cache: Folder of prepared backbones.
 
+    Attributes:
+        backbone: The backbone.
+        roles: Roles of the adapters, in the order of the paper's tables.
+        lock: Held while model or tokenizer are in use.
+
     Raises:
         RunError: If the run has no trained adapter, or not what `fine_tuned` asks for.
         BackboneError, AdapterError, WeightsError: If a file is missing or damaged.
@@ -96,7 +101,7 @@ class TrainedEncoder:
         special = SpecialTokens.of(backbone.tokenizer, config.backbone.prefix)
         precision = pick_precision("auto", device)
         self._encoder = TextEncoder(backbone, special, device, precision, compute.packed, compute.row_tokens)
-        self._lock, self._loaded = threading.RLock(), self.fused_tasks[-1] if self.fused_tasks else None
+        self.lock, self._loaded = threading.RLock(), self.fused_tasks[-1] if self.fused_tasks else None
         self.backbone, self.roles = backbone, tuple(roles)
 
     def _load_fusions(self) -> dict[TaskName, dict[str, Tensor]]:
@@ -124,7 +129,7 @@ class TrainedEncoder:
 
     def tokens(self, texts: Sequence[str], limit: int = 128) -> TokenBatch:
         """Token ids of texts, each cut to `limit` tokens, with the special tokens and the prefix of the backbone."""
-        with self._lock:  # the tokenizer's limit is a state of its own, and it refuses two borrowers
+        with self.lock:  # the tokenizer's limit is a state of its own, and it refuses two borrowers
             return self._encoder.tokens(texts, limit)
 
     def observe(
@@ -187,7 +192,7 @@ class TrainedEncoder:
             RunError: If the run has no such system, task or slot.
         """
         self._check(question)
-        with self._lock, torch.inference_mode():
+        with self.lock, torch.inference_mode():
             if question.system == FUSED and question.task != self._loaded:
                 self._adapters.restore(self._fusions[question.task])  # type: ignore[index]  # checked
                 self._loaded = question.task
