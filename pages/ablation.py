@@ -5,7 +5,8 @@ import streamlit as st
 
 from core.reference import figure5
 from core.runs.ablation import budget
-from workbench import ablation_summary, charts, figures, loaders, pickers
+from workbench import charts, figures, loaders, pickers
+from workbench.ablation import summary as ablation_summary
 from workbench.exports import menu
 from workbench.pickers import task_title
 

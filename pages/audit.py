@@ -9,8 +9,9 @@ from core.evaluation.protocols import PROTOCOLS
 from core.runs import tables
 from core.runs.checkpoints import RULES
 from core.runs.store import RunDir
-from workbench import charts, figures, lint_view, loaders, pickers
+from workbench import charts, figures, loaders, pickers
 from workbench.commands.audited import KNOWN_COLUMNS, counts, verdict
+from workbench.corpus import lint_view
 from workbench.exports import menu
 from workbench.pickers import task_title
 

@@ -5,8 +5,13 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.corpora.store import Corpus, CorpusError
-from workbench import corpus_loaders, corpus_samples, corpus_views, lint_view, loaders, own_corpus_view, pickers
-from workbench.corpus_selection import Selection, pick_corpus
+from workbench import loaders, pickers
+from workbench.corpus import lint_view
+from workbench.corpus import loaders as corpus_loaders
+from workbench.corpus import own_view as own_corpus_view
+from workbench.corpus import samples as corpus_samples
+from workbench.corpus import views as corpus_views
+from workbench.corpus.selection import Selection, pick_corpus
 
 OWN = "Own data"
 SECTIONS: dict[str, Callable[[Selection, Corpus], None]] = {

@@ -3,18 +3,15 @@
 import streamlit as st
 
 from core.runs.spaces import LAYOUTS, MEASURES, names_of_spaces
-from workbench import (
-    charts,
-    pickers,
-    space_charts,
-    space_figures,
-    space_loaders,
-    space_making,
-    space_selection,
-    space_tables,
-)
+from workbench import charts, pickers
 from workbench.exports import menu
-from workbench.space_selection import View
+from workbench.space import charts as space_charts
+from workbench.space import figures as space_figures
+from workbench.space import loaders as space_loaders
+from workbench.space import making as space_making
+from workbench.space import selection as space_selection
+from workbench.space import tables as space_tables
+from workbench.space.selection import View
 
 CAVEAT = (
     "A projection to two dimensions bends distances: what is near here may be far in the space, and the gaps and sizes "

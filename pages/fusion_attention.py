@@ -7,8 +7,9 @@ import streamlit as st
 from core.evaluation.fusion_map import MEASURES, chance_outside, knock_out_metric
 from core.languages import GROUP_MEANING, GROUPS, describe
 from core.runs.store import RunDir
-from workbench import charts, figures, fusion_charts, loaders, pickers
+from workbench import charts, figures, loaders, pickers
 from workbench.exports import menu
+from workbench.fusion import charts as fusion_charts
 
 VIEW_MEANING = {
     "trained": "of the trained fusion",

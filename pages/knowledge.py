@@ -8,8 +8,11 @@ import streamlit as st
 from core.languages import describe
 from core.probing.queries import CANDIDATES, Answers, Kind
 from core.runs.store import RunDir, RunError
-from workbench import charts, exports, knowledge_charts, knowledge_selection, model_loaders, own_data_view
-from workbench.knowledge_selection import Asked
+from workbench import charts, exports, model_loaders
+from workbench.knowledge import charts as knowledge_charts
+from workbench.knowledge import own_data_view
+from workbench.knowledge import selection as knowledge_selection
+from workbench.knowledge.selection import Asked
 from workbench.publishing.scripts import isolated
 from workbench.terminal import duration
 

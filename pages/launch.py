@@ -4,9 +4,14 @@ import streamlit as st
 
 from core.config import RunConfig
 from core.recipes import ConfigError
-from workbench import forms, jobs, launch_form, launch_panel, launch_start, loaders, queue_panel
+from workbench import jobs, loaders
 from workbench.exports import menu
-from workbench.launch_start import Start
+from workbench.launch import form as launch_form
+from workbench.launch import panel as launch_panel
+from workbench.launch import schema as forms
+from workbench.launch import start as launch_start
+from workbench.launch.start import Start
+from workbench.runs import queue_panel
 
 SUBMITTED, PROBLEM = "launch_submitted", "launch_problem"
 

@@ -7,10 +7,14 @@ from core.languages import GROUP_MEANING, GROUPS
 from core.recipes import named
 from core.runs import tables
 from core.runs.store import RunDir
-from workbench import charts, figures, jobs, loaders, overview_loaders, overview_tables, results_charts, run_tables
+from workbench import charts, figures, jobs, loaders
 from workbench.exports import menu
-from workbench.fusion_charts import ALL_LANGUAGES
-from workbench.stage_picture import picture
+from workbench.fusion.charts import ALL_LANGUAGES
+from workbench.overview import loaders as overview_loaders
+from workbench.overview import tables as overview_tables
+from workbench.overview.stage_picture import picture
+from workbench.results import charts as results_charts
+from workbench.runs import tables as run_tables
 from workbench.terminal import duration
 
 GIB = 2**30

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from workbench import pickers, probe_file, probe_selection, probe_views
-from workbench.probe_selection import Side
-from workbench.probe_views import Seen
+from workbench import pickers
+from workbench.probe import batch as probe_file
+from workbench.probe import selection as probe_selection
+from workbench.probe import views as probe_views
+from workbench.probe.selection import Side
+from workbench.probe.views import Seen
 
 VIEWS = {
     "words": "Words by layer",

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from workbench import results_selection, results_views
-from workbench.results_selection import PARTS
+from workbench.results import selection as results_selection
+from workbench.results import views as results_views
+from workbench.results.selection import PARTS
 
 st.title("Results")
 if runs := results_selection.pick_runs():

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from core.runs.store import RunDir
-from workbench import loaders, pickers, run_actions, run_comparison, run_tables
+from workbench import loaders, pickers
 from workbench.exports import menu
+from workbench.runs import actions as run_actions
+from workbench.runs import comparison as run_comparison
+from workbench.runs import tables as run_tables
 from workbench.terminal import duration
 
 STATE_COLORS = {

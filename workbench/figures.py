@@ -53,7 +53,7 @@ def fusion(
 
     Example: `workbench figure fusion RUN --task entity_alignment --view difference --out fusion.pdf`
     """
-    from workbench import fusion_charts
+    from workbench.fusion import charts as fusion_charts
 
     require_known("measure", [measure], MEASURES)
     require_known("view", [view], fusion_charts.VIEWS)
@@ -111,7 +111,9 @@ def results(
 
     Example: `workbench figure results RUN --task ner --by group --out results.svg`
     """
-    from workbench import charts, result_tables, results_charts
+    from workbench import charts
+    from workbench.results import charts as results_charts
+    from workbench.results import tables as result_tables
 
     chosen = RunDir.open(run)
     rows = tables.results([chosen], by, protocol=protocol)
@@ -140,7 +142,8 @@ def against(
 
     Example: `workbench figure against RUN --task entity_alignment --by identical --out against.pdf`
     """
-    from workbench import result_loaders, results_charts
+    from workbench.results import charts as results_charts
+    from workbench.results import loaders as result_loaders
 
     require_known("by", [by], results_charts.AXES)
     chosen = RunDir.open(run)
@@ -167,7 +170,8 @@ def curves(
 
     Example: `workbench figure curves RUN --stage ep --smooth 5 --out curves.pdf`
     """
-    from workbench import run_charts, run_tables
+    from workbench.runs import charts as run_charts
+    from workbench.runs import tables as run_tables
 
     runs = [RunDir.open(name) for name in run]
     rows = pd.concat([run_tables.steps(one) for one in runs], ignore_index=True)
@@ -216,7 +220,7 @@ def space(
 
     Example: `workbench figure space RUN --system backbone --system +Fusion --colour script --out space.pdf --columns 2`
     """
-    from workbench import space_figures
+    from workbench.space import figures as space_figures
 
     return Drawn(*space_figures.points(run, name, system or (), layout, colour, language or (), entity))
 
@@ -233,7 +237,7 @@ def matrix(
 
     Example: `workbench figure matrix RUN --system +Fusion --out matrix.pdf`
     """
-    from workbench import space_figures
+    from workbench.space import figures as space_figures
 
     return Drawn(*space_figures.matrix(run, name, system, beside, measure, language or ()))
 

@@ -17,7 +17,7 @@ from core.runs.differences import differences
 from core.runs.listing import Listing
 from core.runs.store import RunDir
 from workbench.commands import audited
-from workbench.fusion_charts import among
+from workbench.fusion.charts import among
 
 
 def all_runs() -> list[RunDir]:

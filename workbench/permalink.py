@@ -26,16 +26,18 @@ FIELDS = (
 )
 RUNS = ("run", "beside", "runs", "others", "like")  # they may vanish while a page is open
 _LINKED, _MISSED = "_linked", "_missed"  # what the URL asked for; what of it no widget could show
+_SEEN = "_seen"  # the choices when the URL was written last
 
 
 def read_url() -> None:
     """URL -> session state, unless the URL is the one written last, or names nothing, as after a click in the menu.
 
-    What the URL does not name starts anew: the way back leads to a view without it, too.
+    What the URL does not name starts anew: the way back leads to a view without it, too. A choice that has just been
+    made wins: the browser sends it with the URL that it knows, which may still be the one before.
     """
     now, written = _in_url(), st.session_state.get("_url", {})
     st.session_state[_LINKED], st.session_state[_MISSED] = (), {}
-    if now and now != written:
+    if now and now != written and not _chosen_since():
         for key in written.keys() - now.keys():
             st.session_state.pop(key, None)
         st.session_state.update(now)
@@ -47,6 +49,7 @@ def write_url() -> None:
     chosen = {key: st.session_state[key] for key in FIELDS if st.session_state.get(key)}
     want = {key: [*map(str, value)] if key in MANY else str(value) for key, value in chosen.items()}
     st.session_state["_url"] = want
+    st.session_state[_SEEN] = _now()
     if want != _in_url():
         rest = {key: st.query_params.get_all(key) for key in st.query_params if key not in FIELDS}
         st.query_params.from_dict({**rest, **want})
@@ -82,6 +85,19 @@ def _sentence(key: str, lacking: str | Sequence[str], shown: str | Sequence[str]
     else:
         why = f"The link asks for the {key.replace('_', ' ')} {quoted(lacking)}, which is no choice here."
     return f"{why} Shown instead: {quoted(shown)}."
+
+
+def _now() -> dict[str, object]:
+    chosen = {key: st.session_state[key] for key in FIELDS if key in st.session_state}
+    return {key: list(value) if key in MANY and value else value for key, value in chosen.items()}
+
+
+def _chosen_since() -> bool:
+    """Whether a widget or a callback has changed a choice since the URL was written."""
+    if _SEEN not in st.session_state:
+        return False
+    seen = st.session_state[_SEEN]
+    return any(key not in seen or seen[key] != value for key, value in _now().items())
 
 
 def _in_url() -> dict[str, str | list[str]]:

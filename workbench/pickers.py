@@ -16,7 +16,7 @@ from core.runs import tables
 from core.runs.store import RunDir
 from core.task_config import TaskName
 from workbench import loaders, permalink
-from workbench.fusion_charts import ALL_LANGUAGES, VIEWS
+from workbench.fusion.charts import ALL_LANGUAGES, VIEWS
 
 
 @dataclass(frozen=True)

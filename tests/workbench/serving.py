@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Asked for beside the address of every page first, and found at the root.
 EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
-MOST_SECONDS = 60  # that a page may take on a busy machine before a test fails
+MOST_SECONDS = 180  # that a page may take on a busy machine before a test fails
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 

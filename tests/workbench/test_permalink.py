@@ -22,7 +22,7 @@ def script() -> None:
 
 
 def opened(**parameters: str | list[str]) -> AppTest:
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=30)
     at.query_params.update(parameters)
     return at.run()
 
@@ -73,6 +73,20 @@ def test_an_address_without_a_choice_takes_the_choice_back():
     at.run()
     assert at.multiselect(key="tasks").value == []
     assert "tasks" not in at.query_params
+
+
+def test_a_choice_wins_over_the_address_of_the_view_before():
+    at = opened(run="one", metric="MRR")
+    at.selectbox(key="metric").set_value("Hit@1").run()
+    at.multiselect(key="tasks").set_value(["squad"])
+    at.query_params["metric"] = "MRR"  # the browser has not yet heard of the new address
+    at.run()
+    assert at.selectbox(key="metric").value == "Hit@1"
+    assert at.multiselect(key="tasks").value == ["squad"]
+    assert at.query_params["metric"] == "Hit@1"
+    at.query_params["metric"] = "MRR"  # the way back
+    at.run()
+    assert at.selectbox(key="metric").value == "MRR"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from core.execution.queue import Queue
 from core.runs.store import RunDir
 from tests.workbench.many_runs import make
 from tests.workbench.shown import figures, said, table
-from workbench import hardware, overview_tables, stage_picture
+from workbench.overview import hardware, stage_picture
+from workbench.overview import tables as overview_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 

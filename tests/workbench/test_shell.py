@@ -32,7 +32,7 @@ def _no_shipped_runs(monkeypatch, tmp_path):
 
 
 def test_a_run_removed_while_a_page_shows_it_gives_a_sentence(finished_run):
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=30)
     at.query_params["run"] = finished_run.name
     at.run()
     assert at.text[0].value == str(len(finished_run.results()))
@@ -45,7 +45,7 @@ def test_a_run_removed_while_a_page_shows_it_gives_a_sentence(finished_run):
 
 
 def test_a_fault_of_a_page_is_not_hidden(finished_run):
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=30)
     at.query_params["run"] = finished_run.name
     at.session_state["page"] = "broken"
     at.run()

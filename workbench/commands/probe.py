@@ -20,7 +20,7 @@ from core.runs.tables import records
 from core.task_config import TaskName
 from workbench import terminal
 from workbench.commands.options import require_known
-from workbench.fusion_charts import SLOT_COLORS
+from workbench.fusion.charts import SLOT_COLORS
 from workbench.terminal import Json
 
 if TYPE_CHECKING:

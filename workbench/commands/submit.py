@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from core import recipes
-from workbench import forms, jobs, launch_start, terminal
+from workbench import jobs, terminal
 from workbench.commands.options import Change, Seed, edits
+from workbench.launch import schema as forms
+from workbench.launch import start as launch_start
 from workbench.terminal import Json
 
 

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.subplots import make_subplots
 
-from workbench import fusion_charts
+from workbench.fusion import charts as fusion_charts
 from workbench.publishing.layout import displayed_texts, for_paper
 
 

@@ -1,0 +1,1 @@
+"""The Knowledge page: facts and names asked of every system."""

@@ -1,0 +1,1 @@
+"""The Launch page: a form out of the config's schema, grids, estimates."""

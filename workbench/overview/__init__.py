@@ -1,0 +1,1 @@
+"""The Overview page: what is here, the four stages, which adapter does what."""

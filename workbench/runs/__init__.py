@@ -1,0 +1,1 @@
+"""The Runs page: queue, history, one run live, runs side by side."""
