@@ -17,7 +17,7 @@ app: $(VENV)/.app  ## Open the app on http://127.0.0.1:8501
 
 test: $(VENV)/.dev  ## Run the tests, and the linters' checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 
 bench: $(VENV)/.dev  ## Measure what packing, the rewritten fusion and the dump reader gain here, and how fast pages are
 	@$(BIN)/python -m tests.bench.encoder
