@@ -58,6 +58,8 @@ def live(run: RunDir, running: bool) -> None:
     if not run.config_file.is_file():
         st.rerun()  # deleted or archived while it was shown: the picker says so
     status = run.status()
+    if running and status.state not in ("running", "queued"):
+        st.rerun()  # one full run switches the polling off; first, or a click on a new button would be lost in it
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(status.state, color=STATE_COLORS[status.state])
         run_actions.buttons(run, status.state)
@@ -65,8 +67,6 @@ def live(run: RunDir, running: bool) -> None:
     if status.state == "running":
         share = min(1.0, status.done / status.total) if status.total else 0.0
         st.progress(share, f"{status.stage} · {100 * share:.0f} % · {duration(status.seconds_left())} left")
-    elif running and status.state != "queued":
-        st.rerun()  # one full run: switches the polling off
     elif status.message:
         st.text(status.message)
     facts = {"Took": duration(status.heartbeat - status.started) if status.started else "–"}

@@ -26,7 +26,7 @@ FIELDS = (
 )
 RUNS = ("run", "beside", "runs", "others", "like")  # they may vanish while a page is open
 _LINKED, _MISSED = "_linked", "_missed"  # what the URL asked for; what of it no widget could show
-_SEEN = "_seen"  # the choices when the URL was written last
+_SEEN = "_seen"  # the choices when the URL was read or written last
 
 
 def read_url() -> None:
@@ -42,14 +42,14 @@ def read_url() -> None:
             st.session_state.pop(key, None)
         st.session_state.update(now)
         st.session_state[_LINKED] = tuple(now)
+        _note(now)  # now, since this run of the page may be broken off before it writes its own
 
 
 def write_url() -> None:
     """Session state -> URL; other parameters stay."""
     chosen = {key: st.session_state[key] for key in FIELDS if st.session_state.get(key)}
     want = {key: [*map(str, value)] if key in MANY else str(value) for key, value in chosen.items()}
-    st.session_state["_url"] = want
-    st.session_state[_SEEN] = _now()
+    _note(want)
     if want != _in_url():
         rest = {key: st.query_params.get_all(key) for key in st.query_params if key not in FIELDS}
         st.query_params.from_dict({**rest, **want})
@@ -87,13 +87,18 @@ def _sentence(key: str, lacking: str | Sequence[str], shown: str | Sequence[str]
     return f"{why} Shown instead: {quoted(shown)}."
 
 
+def _note(url: dict[str, str | list[str]]) -> None:
+    """Remember that a URL stands for the present choices."""
+    st.session_state["_url"], st.session_state[_SEEN] = url, _now()
+
+
 def _now() -> dict[str, object]:
     chosen = {key: st.session_state[key] for key in FIELDS if key in st.session_state}
     return {key: list(value) if key in MANY and value else value for key, value in chosen.items()}
 
 
 def _chosen_since() -> bool:
-    """Whether a widget or a callback has changed a choice since the URL was written."""
+    """Whether a widget or a callback has changed a choice since the URL was read or written."""
     if _SEEN not in st.session_state:
         return False
     seen = st.session_state[_SEEN]

@@ -32,7 +32,7 @@ TARGETS = {"first paint (s)": 2.0, "interaction (s)": 0.5}
 _SHIFT = """window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(e => window.shift += e.value))
     .observe({type: 'layout-shift', buffered: true})"""
 # Resolves with the milliseconds from the next press of the mouse or of a key to the end of the script that it starts.
-_ANSWER = """() => window.answer = new Promise(resolve => {
+_ANSWER = """() => { window.answer = new Promise(resolve => {
     const app = document.querySelector('[data-testid="stApp"]')
     let start = null, ran = false
     for (const kind of ['pointerdown', 'keydown'])
@@ -42,7 +42,7 @@ _ANSWER = """() => window.answer = new Promise(resolve => {
         if (start !== null && state === 'running') ran = true
         if (ran && state === 'notRunning') resolve(performance.now() - start)
     }).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
-})"""
+}) }"""
 
 
 def choose_another(page: Page) -> bool:

@@ -19,6 +19,7 @@ def sidebar_choices(page) -> dict[str, str]:
 
 
 def choose(page, key: str, option: str) -> None:
+    settled(page)  # a list closes when its page is drawn again
     page.locator(f".st-key-{key}").get_by_role("combobox").click()
     page.get_by_role("option", name=option, exact=True).click()
 

@@ -113,4 +113,5 @@ def test_overview_says_why_the_demo_cannot_start(monkeypatch, tiny_config):
     monkeypatch.setattr("core.execution.launcher.start", fail)
     at = app()
     at.button(key="demo").click().run()
-    assert "No space left on device" in at.error[0].value
+    assert at.error[0].value == "The demo could not start."
+    assert "No space left on device" in [text.value for text in at.text]
