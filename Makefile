@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test bench gallery lint clean
+.PHONY: help demo app test slow bench gallery lint clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,9 +15,14 @@ demo: $(VENV)/.app  ## Train the four adapters and their fusion on the embedded 
 app: $(VENV)/.app  ## Open the app on http://127.0.0.1:8501
 	@$(BIN)/workbench up
 
-test: $(VENV)/.dev  ## Run the tests, and the linters' checks
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
+
+test: $(VENV)/.dev  ## Run the tests but the slow ones, and the linters' checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
+	@$(PYTEST) -m "not slow"
+
+slow: $(VENV)/.dev  ## Run the slow tests: every page in the browser, larger real cases
+	@$(PYTEST) -m slow
 
 bench: $(VENV)/.dev  ## Measure what packing, the rewritten fusion and the dump reader gain here, and how fast pages are
 	@$(BIN)/python -m tests.bench.encoder

@@ -18,6 +18,7 @@ STATE_COLORS = {
     "stopped": "orange",
     "queued": "gray",
 }
+LIVE = ("running", "queued")
 LOOKS = ("One run", "Compare runs")
 
 
@@ -58,8 +59,8 @@ def live(run: RunDir, running: bool) -> None:
     if not run.config_file.is_file():
         st.rerun()  # deleted or archived while it was shown: the picker says so
     status = run.status()
-    if running and status.state not in ("running", "queued"):
-        st.rerun()  # one full run switches the polling off; first, or a click on a new button would be lost in it
+    if running != (status.state in LIVE) or run_actions.has_said():
+        st.rerun()  # a full run switches the polling on or off, and shows what the last action has to say
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(status.state, color=STATE_COLORS[status.state])
         run_actions.buttons(run, status.state)
@@ -122,7 +123,7 @@ if runs:
     history(runs)
     st.header(run.name if look == LOOKS[0] else "Comparison")
     if look == LOOKS[0]:
-        running = run.status().state in ("running", "queued")
+        running = run.status().state in LIVE
         st.fragment(live, run_every=1.0 if running else None)(run, running)
         details(run)
     elif others:

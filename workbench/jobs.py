@@ -1,6 +1,7 @@
 """The app's and the command line's side of jobs: what a button does, and what to say when it cannot."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from core.config import RunConfig
 from core.execution import launcher, preflight
 from core.execution.queue import Queue
 from core.runs.store import RunDir, RunError, list_runs, runs_root
+
+_ENDING_SECONDS = 20.0
 
 
 def create(config: RunConfig) -> RunDir:
@@ -54,7 +57,13 @@ def stop(run: RunDir) -> None:
 
 
 def resume(run: RunDir) -> None:
-    """Go on at once with a run that ended early, or start one that waits."""
+    """Go on at once with a run that ended early, or start one that waits.
+
+    A worker that has just said that it stopped may take a while to end; it is waited for.
+    """
+    end = time.monotonic() + _ENDING_SECONDS
+    while run.status().state != "running" and launcher.is_held(run) and time.monotonic() < end:
+        time.sleep(0.05)
     launcher.start(run)
 
 

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 APP = Path(__file__).resolve().parents[2] / "workbench" / "app.py"
 
 
@@ -17,3 +19,5 @@ def menu() -> dict[str, str]:
 
 
 MENU = menu()
+# For what takes half a minute a page: one page whenever tests run, the others among the slow ones.
+ONE_PAGE_FAST = [title if title == "Results" else pytest.param(title, marks=pytest.mark.slow) for title in MENU]

@@ -60,8 +60,8 @@ class Watch:
             self.outside.append(sent.url)
 
     def assert_clean(self) -> None:
-        assert self.errors == []
-        assert self.outside == []
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
 
 
 def open_at(page, address: str):

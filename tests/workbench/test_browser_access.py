@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workbench.navigation import MENU
+from tests.workbench.navigation import MENU, ONE_PAGE_FAST
 from tests.workbench.serving import settled
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -30,7 +30,7 @@ def faults(page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("title", MENU)
+@pytest.mark.parametrize("title", ONE_PAGE_FAST)
 def test_axe_finds_nothing_of_ours_and_charts_have_alternatives(visit, app_url, title, scheme):
     page = visit(app_url, MENU[title], color_scheme=scheme, viewport={"width": 1400, "height": 1000})
     settled(page)
@@ -50,7 +50,7 @@ def test_axe_is_awake(visit, app_url):
     assert {fault.split()[0] for fault in faults(page)} >= {"image-alt", "button-name"}
 
 
-@pytest.mark.parametrize("title", MENU)
+@pytest.mark.parametrize("title", ONE_PAGE_FAST)
 def test_a_narrow_or_zoomed_window_never_scrolls_sideways(visit, app_url, title):
     page = visit(app_url, MENU[title], viewport={"width": 700, "height": 800}, device_scale_factor=2)
     main = page.get_by_test_id("stMain")

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from core.runs.store import list_runs
-from tests.workbench.navigation import MENU
+from tests.workbench.navigation import MENU, ONE_PAGE_FAST
 from tests.workbench.serving import served, settled
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -28,7 +28,7 @@ def shows(page, key: str, value: str) -> None:
     expect(page.locator(f".st-key-{key}").get_by_role("combobox")).to_have_value(value)
 
 
-@pytest.mark.parametrize("title", MENU)
+@pytest.mark.parametrize("title", ONE_PAGE_FAST)
 def test_the_address_of_a_view_shows_the_same_view_to_somebody_else(visit, app_url, finished_run_path, title):
     link = f"{MENU[title]}?run={finished_run_path.name}&task=entity_alignment&protocol=released"
     first = visit(app_url, link)
@@ -104,7 +104,7 @@ def changing(finished_run_path, shared_cache, tmp_path_factory):
         yield url, runs
 
 
-@pytest.mark.parametrize("title", MENU)
+@pytest.mark.parametrize("title", ONE_PAGE_FAST)
 def test_a_run_that_is_removed_under_an_open_page_gives_a_message(visit, changing, finished_run_path, title):
     url, runs = changing
     name = f"removed-under-{MENU[title].strip('/') or 'overview'}"

@@ -22,6 +22,11 @@ def act(action: Callable[..., Any], *arguments: Any, say: str = "") -> None:
         st.session_state["problem"] = str(error)
 
 
+def has_said() -> bool:
+    """Whether the last action has something to say that `said` has not shown: a button of a fragment reruns only that."""
+    return "problem" in st.session_state or "done" in st.session_state
+
+
 def said() -> None:
     """What the last action has to say."""
     if problem := st.session_state.pop("problem", None):
