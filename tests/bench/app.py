@@ -16,10 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from core.runs.store import RunDir, list_runs
 from tests.workbench.conftest import CHROMIUM
@@ -49,11 +50,13 @@ def choose_another(page: Page) -> bool:
     """Open a list of the sidebar that has another value, and put the pointer on that; False where there is none."""
     for box in reversed(page.get_by_test_id("stSidebarUserContent").get_by_role("combobox").all()):
         box.click()
-        others = page.locator('[role="option"][aria-selected="false"]')
-        page.get_by_role("listbox").wait_for()
-        if others.count():
-            others.first.hover()
-            return True
+        with suppress(TimeoutError):  # a list of nothing does not open
+            page.locator('[role="combobox"][aria-expanded="true"]').wait_for(timeout=2000)
+            listed = page.locator(f'[id="{box.get_attribute("aria-controls")}"]')
+            others = listed.locator('[role="option"][aria-selected="false"]')
+            if others.count():
+                others.first.hover()
+                return True
         page.keyboard.press("Escape")
     return False
 

@@ -19,9 +19,16 @@ def sidebar_choices(page) -> dict[str, str]:
 
 
 def choose(page, key: str, option: str) -> None:
-    settled(page)  # a list closes when its page is drawn again
-    page.locator(f".st-key-{key}").get_by_role("combobox").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Choose from a list; a list closes when its page is drawn again, and is opened once more."""
+    wanted = page.get_by_role("option", name=option, exact=True)
+    for _ in range(5):
+        settled(page)
+        page.locator(f".st-key-{key}").get_by_role("combobox").click()
+        try:
+            return wanted.click(timeout=4000)
+        except TimeoutError:
+            page.keyboard.press("Escape")
+    raise AssertionError(f"The list {key} did not stay open.")
 
 
 def shows(page, key: str, value: str) -> None:

@@ -86,7 +86,7 @@ def test_the_table_holds_the_numbers_of_the_command_it_names(
     found = pd.read_csv(io.StringIO(sent["all_0"]["table"].to_csv(index=False)))
     pd.testing.assert_frame_equal(found, expected, check_like=True)
     assert len(found) == cells
-    assert sent["all_0"]["runs"] == [run]
+    assert [shown.path for shown in sent["all_0"]["runs"]] == [run.path]
 
 
 def test_every_measure_and_view_is_drawn() -> None:
