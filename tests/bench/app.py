@@ -94,6 +94,7 @@ def rows(url: str, runs: int, run: RunDir) -> Iterator[dict[str, object]]:
                 visits.append(measure(context.new_page(), f"{url}{path}?run={run.name}"))
                 context.close()
             middle = {key: statistics.median(visit[key] for visit in visits[1:]) for key in visits[0]}
+            sys.stderr.write(f"{runs} runs on disk, {title}: {middle['first paint (s)']:.2f} s\n")
             yield {"page": title, "runs": runs, "very first (s)": visits[0]["first paint (s)"], **middle}
         browser.close()
 

@@ -8,7 +8,8 @@ from core.runs.store import list_runs
 from tests.workbench.navigation import MENU, ONE_PAGE_FAST
 from tests.workbench.serving import served, settled
 
-expect = pytest.importorskip("playwright.sync_api").expect
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
 pytestmark = pytest.mark.browser
 
 
@@ -26,7 +27,7 @@ def choose(page, key: str, option: str) -> None:
         page.locator(f".st-key-{key}").get_by_role("combobox").click()
         try:
             return wanted.click(timeout=4000)
-        except TimeoutError:
+        except playwright.TimeoutError:
             page.keyboard.press("Escape")
     raise AssertionError(f"The list {key} did not stay open.")
 
